@@ -1,0 +1,77 @@
+/*-------------------------------------------------------------------------
+ * base.h
+ *		The error table and the small PostgreSQL helpers: the door of the base room.
+ *
+ * Floor 0.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#ifndef PGSEAL_BASE_H
+#define PGSEAL_BASE_H
+
+#include "postgres.h"
+
+#include "base/compat.h"
+
+/*
+ * Everything pgseal can say no with.  SQLSTATE, message and hint of each
+ * stand in error.c; a message takes at most one name, never a value.
+ */
+typedef enum SealError
+{
+	SEAL_OK = 0,
+	SEAL_E_NOT_PRELOADED,
+	SEAL_E_NO_ROOT,
+	SEAL_E_ROOT_UNKNOWN,		/* name: fingerprint of the root */
+	SEAL_E_ROOT_FILE,			/* name: what is wrong with it */
+	SEAL_E_RING_CLOSED,
+	SEAL_E_RING_TEXT,
+	SEAL_E_RING_CONFLICT,		/* name: key id */
+	SEAL_E_KEY_CLOSED,			/* name: key */
+	SEAL_E_DENIED,				/* name: key */
+	SEAL_E_NOT_ADMIN,			/* name: function */
+	SEAL_E_UNKNOWN_KEY,			/* name: key */
+	SEAL_E_UNKNOWN_VERSION,
+	SEAL_E_MALFORMED_TEXT,		/* name: type */
+	SEAL_E_MALFORMED_BINARY,	/* name: type */
+	SEAL_E_OTHER_KEY,			/* name: key of the column */
+	SEAL_E_OTHER_TYPE,			/* name: type */
+	SEAL_E_TOKEN_STORED,		/* name: key */
+	SEAL_E_INPUT_TEXT,			/* name: type */
+	SEAL_E_INPUT_BINARY,		/* name: type */
+	SEAL_E_TOO_LONG,			/* name: type */
+	SEAL_E_NO_COLUMN_KEY,		/* name: column */
+	SEAL_E_ARRAY,				/* name: column */
+	SEAL_E_BAD_TYPMOD,			/* name: type modifier */
+	SEAL_E_NOT_SEARCHABLE,		/* name: key */
+	SEAL_E_TOKEN_ORDER,
+	SEAL_E_KEYS_DIFFER,
+	SEAL_E_KEY_NOT_KNOWN,
+	SEAL_E_UNBOUND,
+	SEAL_E_INEXACT,				/* name: type */
+	SEAL_E_STORED_REVEAL,		/* name: kind of object */
+	SEAL_E_STORED_LITERAL,		/* name: kind of object */
+	SEAL_E_STORED_USE,			/* name: kind of object */
+	SEAL_E_STORED_PLAIN,		/* name: kind of object */
+	SEAL_E_RESTRICTED,
+	SEAL_E_CORRUPT,
+	SEAL_E_COUNT
+} SealError;
+
+/* error.c */
+extern void error_raise(SealError error, const char *name) pg_attribute_noreturn();
+extern int	error_sqlstate(SealError error);
+
+/* catalog.c */
+extern void base_init(void);
+extern Oid	seal_schema_oid(bool missing_ok);
+extern Oid	seal_relation_oid(const char *name);
+extern bool seal_in_database(void);
+extern bool seal_may_be_in_database(void);
+
+/* typewalk.c: visitor returns true to stop */
+typedef bool (*TypeVisitor) (Oid type, int32 typmod, void *context);
+
+extern bool type_walk(Oid type, int32 typmod, TypeVisitor visit, void *context);
+
+#endif							/* PGSEAL_BASE_H */

@@ -1,0 +1,71 @@
+/*-------------------------------------------------------------------------
+ * compat.h
+ *		Every difference between PostgreSQL 15 and 19 that pgseal meets.
+ *
+ * Floor 0.  A room writes the newest form; this file maps it to older servers.
+ * A room that needs an #if on the version needs a shim here instead.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#ifndef PGSEAL_COMPAT_H
+#define PGSEAL_COMPAT_H
+
+#include "access/htup_details.h"
+#include "catalog/pg_auth_members.h"
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/fmgroids.h"
+
+#if PG_VERSION_NUM < 150000
+#error "pgseal needs PostgreSQL 15 or later"
+#endif
+
+/* PG 17 moved the local transaction id of a backend into PGPROC.vxid. */
+#if PG_VERSION_NUM >= 170000
+#define compat_local_xid()	(MyProc->vxid.lxid)
+#else
+#define compat_local_xid()	(MyProc->lxid)
+#endif
+
+/* PG 16 made inheritance of rights a property of the membership, no longer of the member. */
+#if PG_VERSION_NUM >= 160000
+#define compat_membership_inherits(member_inherits, membership) \
+	((void) (member_inherits), ((Form_pg_auth_members) GETSTRUCT(membership))->inherit_option)
+#else
+#define compat_membership_inherits(member_inherits, membership) \
+	((void) (membership), (member_inherits))
+#endif
+
+/* PG 16 renamed the per-relation ACL checks to object_* with a class id. */
+#if PG_VERSION_NUM >= 160000
+#define compat_relation_ownercheck(relid, role) object_ownercheck(RelationRelationId, relid, role)
+#else
+#define compat_relation_ownercheck(relid, role) pg_class_ownercheck(relid, role)
+#endif
+
+/* PG 19 tells the planner for which EXPLAIN it plans. */
+#if PG_VERSION_NUM >= 190000
+#define COMPAT_PLANNER_ARGS		, struct ExplainState *es
+#define COMPAT_PLANNER_PASS		, es
+#else
+#define COMPAT_PLANNER_ARGS
+#define COMPAT_PLANNER_PASS
+#endif
+
+/* PG 18 added functions that order whole rows and arrays; names of utils/fmgroids.h. */
+#ifdef F_MAX_RECORD
+#define COMPAT_ORDER_FUNCTIONS	F_MAX_RECORD, F_MIN_RECORD, F_RECORD_LARGER, F_RECORD_SMALLER, \
+	F_ARRAY_SORT_ANYARRAY, F_ARRAY_SORT_ANYARRAY_BOOL, F_ARRAY_SORT_ANYARRAY_BOOL_BOOL,
+#else
+#define COMPAT_ORDER_FUNCTIONS
+#endif
+
+/* PG 18 gave the magic block a name and a version. */
+#ifdef PG_MODULE_MAGIC_EXT
+#define COMPAT_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "pgseal", .version = "0.1.0")
+#else
+#define COMPAT_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+#endif							/* PGSEAL_COMPAT_H */

@@ -1,0 +1,153 @@
+/*-------------------------------------------------------------------------
+ * error.c
+ *		One table of everything pgseal can say no with.
+ *
+ * Floor 0.  Rooms return SealError codes; SQL-callable glue raises them here,
+ * so that one refusal has one SQLSTATE, one message and one hint everywhere.
+ * No message carries a value, and none lets the statement reach the log.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "base/base.h"
+
+typedef struct ErrorRow
+{
+	int			sqlstate;
+	const char *message;		/* at most one %s: the name */
+	const char *hint;
+} ErrorRow;
+
+static const ErrorRow error_table[SEAL_E_COUNT] = {
+	[SEAL_E_NOT_PRELOADED] = {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		gettext_noop("pgseal must be loaded via shared_preload_libraries"),
+	gettext_noop("Add pgseal to shared_preload_libraries in postgresql.conf and restart the server.")},
+	[SEAL_E_NO_ROOT] = {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		gettext_noop("no root key is loaded"),
+	gettext_noop("Set seal.root_key_file or seal.root_key_command and reload the server.")},
+	[SEAL_E_ROOT_UNKNOWN] = {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		gettext_noop("root key %s, under which the key ring was written, is not loaded"),
+	gettext_noop("Add the root key with this fingerprint to the source that seal.root_key_file or seal.root_key_command names.")},
+	[SEAL_E_ROOT_FILE] = {ERRCODE_CONFIG_FILE_ERROR,
+		gettext_noop("root key cannot be used: %s"),
+	gettext_noop("See doc/keys.md for what a root key file or command must look like.")},
+	[SEAL_E_RING_CLOSED] = {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		gettext_noop("key ring was altered outside pgseal; every key is closed"),
+	gettext_noop("Find out who changed the tables of schema seal; then an administrator calls seal.accept_ring().")},
+	[SEAL_E_RING_TEXT] = {ERRCODE_INVALID_PARAMETER_VALUE,
+		gettext_noop("ring export is malformed or was altered"),
+	gettext_noop("Give the text that seal.export_ring() returned, whole and unchanged.")},
+	[SEAL_E_RING_CONFLICT] = {ERRCODE_INVALID_PARAMETER_VALUE,
+		gettext_noop("key %s has other secrets in this database"),
+	gettext_noop("The two rings were rotated separately; values of one of them would be lost. Import into an empty database instead.")},
+	[SEAL_E_KEY_CLOSED] = {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		gettext_noop("key \"%s\" is closed: a row of it in the key ring was altered"),
+	gettext_noop("Restore the row from a backup of the ring with seal.import_ring().")},
+	[SEAL_E_DENIED] = {ERRCODE_INSUFFICIENT_PRIVILEGE,
+		gettext_noop("permission denied for key \"%s\""),
+	gettext_noop("An administrator can give the right with seal.grant_key(); superusers and owners have none by default.")},
+	[SEAL_E_NOT_ADMIN] = {ERRCODE_INSUFFICIENT_PRIVILEGE,
+		gettext_noop("permission denied for function %s"),
+	gettext_noop("Key ring administration needs superuser or membership in the role that seal.admin_role names.")},
+	[SEAL_E_UNKNOWN_KEY] = {ERRCODE_UNDEFINED_OBJECT,
+		gettext_noop("key \"%s\" does not exist"),
+	gettext_noop("List the keys with SELECT name FROM seal.keys; create one with seal.create_key().")},
+	[SEAL_E_UNKNOWN_VERSION] = {ERRCODE_DATA_CORRUPTED,
+		gettext_noop("sealed value does not open"), NULL},
+	[SEAL_E_MALFORMED_TEXT] = {ERRCODE_INVALID_TEXT_REPRESENTATION,
+		gettext_noop("malformed envelope for type %s"),
+	gettext_noop("Text that starts with \"seal1:\" is read as an envelope; seal.seal() seals such text as it is.")},
+	[SEAL_E_MALFORMED_BINARY] = {ERRCODE_INVALID_BINARY_REPRESENTATION,
+		gettext_noop("malformed envelope for type %s"),
+	gettext_noop("Binary input that starts with the envelope magic is read as an envelope; seal.seal() seals such a value as it is.")},
+	[SEAL_E_OTHER_KEY] = {ERRCODE_INVALID_PARAMETER_VALUE,
+		gettext_noop("envelope was not sealed with key \"%s\""),
+	gettext_noop("An envelope is never converted: reveal the value and seal it with the key of the column.")},
+	[SEAL_E_OTHER_TYPE] = {ERRCODE_INVALID_PARAMETER_VALUE,
+		gettext_noop("envelope does not hold a value of type %s"),
+	gettext_noop("An envelope is never converted: reveal the value and cast it.")},
+	[SEAL_E_TOKEN_STORED] = {ERRCODE_INVALID_PARAMETER_VALUE,
+		gettext_noop("a search token of key \"%s\" cannot be stored"),
+	gettext_noop("A token literal is for comparisons only; it holds no value that could be opened.")},
+	[SEAL_E_INPUT_TEXT] = {ERRCODE_INVALID_TEXT_REPRESENTATION,
+		gettext_noop("invalid input syntax for type %s"),
+	gettext_noop("The value is not repeated here, it may be a patient's.")},
+	[SEAL_E_INPUT_BINARY] = {ERRCODE_INVALID_BINARY_REPRESENTATION,
+		gettext_noop("incorrect binary data format for type %s"),
+	gettext_noop("Send the envelope, or the plain type's binary form.")},
+	[SEAL_E_TOO_LONG] = {ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+		gettext_noop("value too long for type %s"),
+	gettext_noop("A sealed value holds at most 512 MB, so that its envelope can still be dumped.")},
+	[SEAL_E_NO_COLUMN_KEY] = {ERRCODE_INVALID_TABLE_DEFINITION,
+		gettext_noop("column \"%s\" has a sealed type without a key"),
+	gettext_noop("Name the key in the type, as in sealed_text(identity).")},
+	[SEAL_E_ARRAY] = {ERRCODE_INVALID_TABLE_DEFINITION,
+		gettext_noop("column \"%s\" is an array of a sealed type"),
+	gettext_noop("Keep one value per row, or seal the whole array as sealed_jsonb.")},
+	[SEAL_E_BAD_TYPMOD] = {ERRCODE_INVALID_PARAMETER_VALUE,
+		gettext_noop("invalid key name in type modifier: \"%s\""),
+	gettext_noop("A sealed type takes the name of one key, as in sealed_text(identity).")},
+	[SEAL_E_NOT_SEARCHABLE] = {ERRCODE_FEATURE_NOT_SUPPORTED,
+		gettext_noop("key \"%s\" is not searchable"),
+	gettext_noop("Values of this key cannot be compared, grouped or indexed while sealed; create the key with searchable => true, or compare revealed values.")},
+	[SEAL_E_TOKEN_ORDER] = {ERRCODE_FEATURE_NOT_SUPPORTED,
+		gettext_noop("sealed values have no order"),
+	gettext_noop("Order by the revealed value, as in ORDER BY seal.reveal(column).")},
+	[SEAL_E_KEYS_DIFFER] = {ERRCODE_FEATURE_NOT_SUPPORTED,
+		gettext_noop("sealed values of different keys cannot be compared"),
+	gettext_noop("Compare revealed values, as in seal.reveal(a) = seal.reveal(b).")},
+	[SEAL_E_KEY_NOT_KNOWN] = {ERRCODE_FEATURE_NOT_SUPPORTED,
+		gettext_noop("key of a sealed value is not known when the statement is planned"),
+	gettext_noop("Cast the value to its sealed type with the key, as in x::sealed_text(identity).")},
+	[SEAL_E_UNBOUND] = {ERRCODE_FEATURE_NOT_SUPPORTED,
+		gettext_noop("comparison of a sealed value was not bound to a key"),
+	gettext_noop("Compare a sealed column with a value in a query, or with seal.token_literal() in a stored predicate.")},
+	[SEAL_E_INEXACT] = {ERRCODE_FEATURE_NOT_SUPPORTED,
+		gettext_noop("comparison of %s with this double precision value would not be exact"),
+	gettext_noop("Compare with numeric or bigint.")},
+	[SEAL_E_STORED_REVEAL] = {ERRCODE_FEATURE_NOT_SUPPORTED,
+		gettext_noop("a sealed value cannot be revealed in a %s"),
+	gettext_noop("What PostgreSQL stores and keeps up must not hold clear values.")},
+	[SEAL_E_STORED_LITERAL] = {ERRCODE_FEATURE_NOT_SUPPORTED,
+		gettext_noop("a plain literal cannot be compared with a sealed column in a %s"),
+	gettext_noop("Use the envelope that seal.token_literal(key, value) prints.")},
+	[SEAL_E_STORED_USE] = {ERRCODE_FEATURE_NOT_SUPPORTED,
+		gettext_noop("a sealed column cannot be used this way in a %s"),
+	gettext_noop("A stored predicate may test IS NULL, compare two columns of one searchable key, or compare with an envelope of that key.")},
+	[SEAL_E_STORED_PLAIN] = {ERRCODE_FEATURE_NOT_SUPPORTED,
+		gettext_noop("a plain value to be sealed cannot be stored in a %s"),
+	gettext_noop("Write the value as a quoted literal without a cast, as in DEFAULT 'x'; then it is stored sealed.")},
+	[SEAL_E_RESTRICTED] = {ERRCODE_FEATURE_NOT_SUPPORTED,
+		gettext_noop("sealed values cannot be opened inside maintenance"),
+	gettext_noop("ANALYZE, CREATE INDEX, REINDEX, CLUSTER and materialized views work on ciphertext only.")},
+	[SEAL_E_CORRUPT] = {ERRCODE_DATA_CORRUPTED,
+		gettext_noop("sealed value does not open"), NULL},
+};
+
+/*
+ * error_raise
+ *		Raise one row of the table as ERROR.
+ *
+ *	name		what the message's %s stands for, or NULL when it has none
+ */
+void
+error_raise(SealError error, const char *name)
+{
+	const ErrorRow *row = &error_table[error];
+
+	Assert(error > SEAL_OK && error < SEAL_E_COUNT && row->message != NULL);
+	ereport(ERROR,
+			(errcode(row->sqlstate),
+			 name != NULL ? errmsg(row->message, name) : errmsg("%s", _(row->message)),
+			 row->hint != NULL ? errhint("%s", _(row->hint)) : 0,
+			 errhidestmt(true)));
+}
+
+/*
+ * error_sqlstate
+ *		SQLSTATE that error_raise() gives; for records of refusals.
+ */
+int
+error_sqlstate(SealError error)
+{
+	return error_table[error].sqlstate;
+}

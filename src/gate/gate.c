@@ -1,0 +1,199 @@
+/*-------------------------------------------------------------------------
+ * gate.c
+ *		The door: every key that is lent for a value is lent here.
+ *
+ * Floor 3.  The order of the questions is the same everywhere: is this a place
+ * where values may be opened, does the ring say the truth, does the key exist,
+ * has the role the right.  A refusal is noted before it is raised.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "gate/internal.h"
+
+#include "access/xact.h"
+
+/* gate_init: open the room. */
+void
+gate_init(void)
+{
+	rights_init();
+	roles_init();
+	admin_init();
+}
+
+/* verb_name: the verb as grant_key() takes it. */
+static const char *
+verb_name(int verb)
+{
+	if (verb & VERB_SEARCH)
+		return "search";
+	return verb & VERB_SEAL ? "seal" : "reveal";
+}
+
+/* note_refusal: tell that a key was refused. */
+static void
+note_refusal(uint32 key_id, const char *what, SealError error)
+{
+	const RingKey *key = ring_key_by_id(key_id);
+
+	gate_note(&(GateEvent) {
+		.action = "refuse",
+		.what = what,
+		.key = key != NULL ? pstrdup(NameStr(key->name)) : NULL,
+		.sqlstate = error_sqlstate(error)
+	});
+}
+
+/* refuse: note and raise. */
+static void
+refuse(SealError error, uint32 key_id, const char *what)
+{
+	note_refusal(key_id, what, error);
+	ring_raise(error, key_id);
+}
+
+/*
+ * ask
+ *		May the current role use this key for any of these verbs?
+ *
+ * SEAL_OK or the reason why not.
+ */
+static SealError
+ask(uint32 key_id, int verbs)
+{
+	SealError	error = ring_verify();
+	const RingKey *key;
+
+	if (unlikely(error != SEAL_OK))
+		return error;
+	if (rights_hold(key_id, verbs))
+		return SEAL_OK;
+	key = ring_key_by_id(key_id);
+	return key == NULL || key->dropped ? SEAL_E_UNKNOWN_KEY : SEAL_E_DENIED;
+}
+
+/* lend: the secrets, or raise why not. */
+static SealKey *
+lend(uint32 key_id, uint16 version, const char *what)
+{
+	SealKey    *key;
+	SealError	error = secrets_lend(&key, key_id, version);
+
+	if (unlikely(error != SEAL_OK))
+		refuse(error, key_id, what);
+	return key;
+}
+
+/*
+ * refuse_restricted
+ *		Nothing is opened inside ANALYZE, CREATE INDEX, REINDEX, CLUSTER and
+ *		materialized views: what they compute is stored.
+ */
+static inline void
+refuse_restricted(uint32 key_id, const char *what)
+{
+	if (unlikely(InSecurityRestrictedOperation()))
+		refuse(SEAL_E_RESTRICTED, key_id, what);
+}
+
+SealKey *
+gate_seal(uint32 key_id)
+{
+	SealError	error = ask(key_id, VERB_SEAL);
+
+	if (unlikely(error != SEAL_OK))
+		refuse(error, key_id, verb_name(VERB_SEAL));
+	return lend(key_id, 0, verb_name(VERB_SEAL));
+}
+
+SealKey *
+gate_open(uint32 key_id, uint16 version, uint64 subject)
+{
+	SealError	error;
+
+	refuse_restricted(key_id, verb_name(VERB_REVEAL));
+	error = ask(key_id, VERB_REVEAL);
+	if (unlikely(error != SEAL_OK))
+		refuse(error, key_id, verb_name(VERB_REVEAL));
+	return lend(key_id, version, verb_name(VERB_REVEAL));
+}
+
+/* first_refusal: is this the first value of this key that this statement is refused? */
+static bool
+first_refusal(uint32 key_id)
+{
+	static TimestampTz last_statement = 0;
+	static uint32 last_keys[8];
+	static int	count = 0;
+
+	if (last_statement != GetCurrentStatementStartTimestamp())
+	{
+		last_statement = GetCurrentStatementStartTimestamp();
+		count = 0;
+	}
+	for (int i = 0; i < count; i++)
+	{
+		if (last_keys[i] == key_id)
+			return false;
+	}
+	if (count < (int) lengthof(last_keys))
+		last_keys[count++] = key_id;
+	return true;
+}
+
+SealKey *
+gate_show(uint32 key_id, uint16 version, uint64 subject)
+{
+	SealError	error;
+
+	refuse_restricted(key_id, "show");
+	error = ask(key_id, VERB_REVEAL);
+	if (unlikely(error == SEAL_E_DENIED))
+	{
+		if (first_refusal(key_id))
+			note_refusal(key_id, "show", error);
+		return NULL;
+	}
+	if (unlikely(error != SEAL_OK))
+		refuse(error, key_id, "show");
+	return lend(key_id, version, "show");
+}
+
+SealKey *
+gate_search(uint32 key_id)
+{
+	SealKey    *key;
+	SealError	error;
+
+	refuse_restricted(key_id, verb_name(VERB_SEARCH));
+	error = ask(key_id, VERB_SEARCH | VERB_REVEAL);
+	if (unlikely(error != SEAL_OK))
+		refuse(error, key_id, verb_name(VERB_SEARCH));
+	key = lend(key_id, 0, verb_name(VERB_SEARCH));
+	if (unlikely(sealkey_token(key) == NULL))
+		ring_raise(SEAL_E_NOT_SEARCHABLE, key_id);
+	return key;
+}
+
+uint32
+gate_literal_id(void)
+{
+	static uint32 id = 0;
+
+	if (unlikely(id == 0))
+		id = key_id_of(KEY_LITERAL);
+	return id;
+}
+
+SealKey *
+gate_literal_seal(void)
+{
+	return lend(gate_literal_id(), 0, KEY_LITERAL);
+}
+
+SealKey *
+gate_literal_open(uint16 version)
+{
+	refuse_restricted(gate_literal_id(), KEY_LITERAL);
+	return lend(gate_literal_id(), version, KEY_LITERAL);
+}

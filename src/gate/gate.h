@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ * gate.h
+ *		The one door to keys: who may seal, search, reveal.
+ *
+ * Floor 3.  Everything above asks here and gets a lent key or an error.  The
+ * key is valid until the next call of a gate function.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#ifndef PGSEAL_GATE_H
+#define PGSEAL_GATE_H
+
+#include "base/base.h"
+#include "keys/keys.h"
+
+/* What is told to gate_note(). */
+typedef struct GateEvent
+{
+	const char *action;			/* key, grant, refuse, admin */
+	const char *what;			/* function or verb */
+	const char *key;			/* key name or NULL */
+	const char *detail;			/* never a value; or NULL */
+	int			sqlstate;		/* of a refusal, else 0 */
+} GateEvent;
+
+extern void gate_init(void);
+extern void gate_note(const GateEvent *event);
+
+/* Active version of a key, for sealing; needs verb seal.  42501, 42704, 55000. */
+extern SealKey *gate_seal(uint32 key_id);
+
+/* A version of a key, for opening a value; needs verb reveal.  42501, 55000, XX001. */
+extern SealKey *gate_open(uint32 key_id, uint16 version, uint64 subject);
+
+/* As gate_open(), but NULL without the right: one record per statement and key. */
+extern SealKey *gate_show(uint32 key_id, uint16 version, uint64 subject);
+
+/* Active version of a key, for its token key; needs verb search or reveal.  42501, 55000, 0A000. */
+extern SealKey *gate_search(uint32 key_id);
+
+/*
+ * The key of unbound literals.  No right is needed: it holds what a statement
+ * spelled out, for as long as the statement's own plan or a catalog keeps it.
+ */
+extern SealKey *gate_literal_seal(void);
+extern SealKey *gate_literal_open(uint16 version);
+extern uint32 gate_literal_id(void);
+
+#endif							/* PGSEAL_GATE_H */

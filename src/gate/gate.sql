@@ -1,0 +1,103 @@
+-- gate: the functions that change the key ring, and the views that show it.
+-- All of them check for themselves who calls: superuser or seal.admin_role.
+
+CREATE FUNCTION seal.create_key(name text, searchable boolean DEFAULT false, pad integer DEFAULT 16,
+    require_actor boolean DEFAULT false, require_purpose text[] DEFAULT '{}', comment text DEFAULT NULL)
+  RETURNS integer
+  AS 'MODULE_PATHNAME', 'pgseal_create_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.create_key(text, boolean, integer, boolean, text[], text) IS
+  'makes a key and its first version, returns its id (the type modifier of its columns); searchable: equal values can be found on ciphertext; pad: values are padded to a multiple of so many bytes, 1 to 4096; 42501, 42602, 42939, 42710, 55000';
+
+CREATE FUNCTION seal.rotate_key(name text) RETURNS smallint
+  AS 'MODULE_PATHNAME', 'pgseal_rotate_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.rotate_key(text) IS
+  'makes a new version of a key and returns its number; new values are sealed with it, old ones still open; 42501, 42704, 55000';
+
+CREATE FUNCTION seal.drop_key(name text) RETURNS void
+  AS 'MODULE_PATHNAME', 'pgseal_drop_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.drop_key(text) IS
+  'destroys the secrets of a key that no column uses; its name stays taken, its values open nowhere again; 2BP01, 42501, 42704, 55000';
+
+CREATE FUNCTION seal.grant_key(key text, role regrole, verbs text[], scope text DEFAULT 'all') RETURNS void
+  AS 'MODULE_PATHNAME', 'pgseal_grant_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.grant_key(text, regrole, text[], text) IS
+  'gives a role verbs on a key: seal (write), search (compare for equality), reveal (open, and search); verbs add up; 22023, 42501, 42704, 55000';
+
+CREATE FUNCTION seal.revoke_key(key text, role regrole, verbs text[] DEFAULT NULL) RETURNS void
+  AS 'MODULE_PATHNAME', 'pgseal_revoke_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.revoke_key(text, regrole, text[]) IS
+  'takes verbs on a key away from a role, all of them when none is named; effective at the next statement everywhere; 22023, 42501, 42704, 55000';
+
+CREATE FUNCTION seal.rotate_root() RETURNS text
+  AS 'MODULE_PATHNAME', 'pgseal_rotate_root' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.rotate_root() IS
+  'puts the whole ring under the first root key of the root key file or command, in this transaction, and returns its fingerprint; 42501, 55000';
+
+CREATE FUNCTION seal.accept_ring() RETURNS void
+  AS 'MODULE_PATHNAME', 'pgseal_accept_ring' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.accept_ring() IS
+  'vouches for the rows of the ring as they are, after they were changed outside pgseal; rows whose own MAC does not fit stay worthless; 42501, 55000';
+
+CREATE FUNCTION seal.rebind_grants() RETURNS integer
+  AS 'MODULE_PATHNAME', 'pgseal_rebind_grants' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.rebind_grants() IS
+  'binds grants to the roles that have their names in this cluster, after a restore; returns how many; 42501, 55000';
+
+CREATE FUNCTION seal.export_ring() RETURNS text
+  AS 'MODULE_PATHNAME', 'pgseal_export_ring' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.export_ring() IS
+  'the whole ring as text, its secrets wrapped by the root key; 42501, 55000';
+
+CREATE FUNCTION seal.import_ring(ring text) RETURNS integer
+  AS 'MODULE_PATHNAME', 'pgseal_import_ring' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.import_ring(text) IS
+  'merges an exported ring into this one, whole or not at all, and returns the number of rows taken: the newer row wins, what was destroyed stays destroyed; 22023, 42501, 55000';
+
+CREATE FUNCTION seal.grant_state(key integer, role_name name) RETURNS text
+  AS 'MODULE_PATHNAME', 'pgseal_grant_state' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION seal.grant_state(integer, name) IS
+  'what a row of seal.grant is worth: valid, unbound (role renamed or of another cluster), not valid (altered), not verified (no root key)';
+
+CREATE FUNCTION seal.ring_changed() RETURNS trigger
+  AS 'MODULE_PATHNAME', 'pgseal_ring_changed' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION seal.ring_changed() IS
+  'statement trigger of the ring''s tables: tells every backend of a change by hand, and notes it';
+
+DO $$
+DECLARE
+  ring_table text;
+BEGIN
+  FOREACH ring_table IN ARRAY '{key,key_version,grant,ring_head}'::text[] LOOP
+    EXECUTE format('CREATE TRIGGER ring_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON seal.%I
+      FOR EACH STATEMENT EXECUTE FUNCTION seal.ring_changed()', ring_table);
+    EXECUTE format('ALTER TABLE seal.%I ENABLE ALWAYS TRIGGER ring_changed', ring_table);
+    EXECUTE format('COMMENT ON TRIGGER ring_changed ON seal.%I IS %L', ring_table,
+      'tells every backend of a change by hand, and notes it');
+  END LOOP;
+END $$;
+
+CREATE VIEW seal.keys AS
+  SELECT k.name, k.id, k.searchable, k.pad,
+    (SELECT count(*)::integer FROM seal.key_version v WHERE v.key = k.id) AS versions,
+    k.active_version, k.root,
+    ARRAY(SELECT format('%I.%I.%I', n.nspname, c.relname, a.attname)
+          FROM pg_catalog.pg_attribute a
+            JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+          WHERE a.atttypmod = k.id AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'm', 'c')
+            AND t.typnamespace = 'pg_catalog'::regnamespace AND t.typname LIKE 'sealed\_%'
+          ORDER BY 1) AS columns
+  FROM seal.key k
+  WHERE NOT k.dropped;
+COMMENT ON VIEW seal.keys IS
+  'keys of the ring: id = type modifier of the columns, pad in bytes, versions kept, fingerprint of the root key they are wrapped by, columns that use the key';
+
+CREATE VIEW seal.grants AS
+  SELECT k.name AS key, g.role, g.verbs, g.scope, seal.grant_state(g.key, g.role_name) AS state
+  FROM seal.grant g JOIN seal.key k ON k.id = g.key
+  WHERE g.verbs <> '{}' AND NOT k.dropped;
+COMMENT ON VIEW seal.grants IS
+  'rights of roles on keys; only rows in state valid give anything';
+
+GRANT SELECT ON seal.keys, seal.grants TO PUBLIC;

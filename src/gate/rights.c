@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ * rights.c
+ *		Which verbs the current role holds on a key.
+ *
+ * Floor 3.  Grants reach members through memberships that inherit, computed
+ * from pg_auth_members: has_privs_of_role() would let every superuser in.
+ * When the login role is a superuser, its own grants are asked too, so that
+ * SET ROLE gains nothing.  Inside SECURITY DEFINER code the current role is
+ * the definer.  Answers are kept until the ring, a role or a membership changes.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "gate/internal.h"
+
+#include "catalog/pg_auth_members.h"
+#include "utils/catcache.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#define ANSWER_SLOTS	16		/* power of 2 */
+
+typedef struct Answer
+{
+	uint32		key_id;			/* 0: empty */
+	int			verbs;
+} Answer;
+
+/* Who the answers are about. */
+static Oid	asked_role = InvalidOid;
+static Oid	asked_login = InvalidOid;
+static uint64 asked_stamp = 0;
+static bool login_counts = false;
+static List *role_closure = NIL;
+static List *login_closure = NIL;
+static Answer answers[ANSWER_SLOTS];
+
+/* forget_answers: syscache callback; a membership changed. */
+static void
+forget_answers(Datum arg, int cacheid, uint32 hashvalue)
+{
+	asked_role = InvalidOid;
+}
+
+void
+rights_init(void)
+{
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_answers, (Datum) 0);
+}
+
+/* inherits: does this role inherit by default? */
+static bool
+inherits(Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	bool		result = HeapTupleIsValid(tuple) && ((Form_pg_authid) GETSTRUCT(tuple))->rolinherit;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return result;
+}
+
+/*
+ * closure_of
+ *		The role and every role whose rights reach it by inheritance.
+ *		Source: roles_is_member_of(), without its superuser case.
+ */
+static List *
+closure_of(Oid role)
+{
+	List	   *closure = list_make1_oid(role);
+	ListCell   *cell;
+
+	foreach(cell, closure)
+	{
+		Oid			member = lfirst_oid(cell);
+		bool		member_inherits = inherits(member);
+		CatCList   *memberships = SearchSysCacheList1(AUTHMEMMEMROLE, ObjectIdGetDatum(member));
+
+		for (int i = 0; i < memberships->n_members; i++)
+		{
+			HeapTuple	tuple = &memberships->members[i]->tuple;
+
+			if (compat_membership_inherits(member_inherits, tuple))
+				closure = list_append_unique_oid(closure,
+												 ((Form_pg_auth_members) GETSTRUCT(tuple))->roleid);
+		}
+		ReleaseSysCacheList(memberships);
+	}
+	return closure;
+}
+
+/* keep_closure: replace a kept closure. */
+static void
+keep_closure(List **kept, Oid role)
+{
+	MemoryContext old;
+	List	   *fresh = closure_of(role);
+
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	list_free(*kept);
+	*kept = list_copy(fresh);
+	MemoryContextSwitchTo(old);
+	list_free(fresh);
+}
+
+/* ask_about: make the answers about these roles and this ring. */
+static void
+ask_about(Oid role, Oid login, uint64 stamp)
+{
+	asked_role = InvalidOid;	/* an error, or a change meanwhile, leaves no answer behind */
+	memset(answers, 0, sizeof(answers));
+	login_counts = login != role && superuser_arg(login);
+	keep_closure(&role_closure, role);
+	if (login_counts)
+		keep_closure(&login_closure, login);
+	asked_login = login;
+	asked_stamp = stamp;
+	asked_role = role;
+}
+
+/* verbs_of: what the grants give to any role of a closure. */
+static int
+verbs_of(const List *closure, uint32 key_id)
+{
+	int			count;
+	const RingGrant *grants = ring_grants(&count);
+	int			verbs = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (grants[i].key_id == key_id && !grants[i].admitted_only &&
+			list_member_oid(closure, grants[i].role))
+			verbs |= grants[i].verbs;
+	}
+	return verbs;
+}
+
+/*
+ * rights_hold
+ *		Does the current role hold any of these verbs on a key?
+ *
+ * The ring must be verified; an unverified one has no grants.
+ */
+bool
+rights_hold(uint32 key_id, int verbs)
+{
+	Answer	   *answer = &answers[key_id & (ANSWER_SLOTS - 1)];
+	Oid			role = GetUserId();
+	Oid			login = GetAuthenticatedUserId();
+	uint64		stamp = ring_stamp();
+
+	if (unlikely(role != asked_role || login != asked_login || stamp != asked_stamp))
+		ask_about(role, login, stamp);
+	if (unlikely(answer->key_id != key_id))
+	{
+		answer->verbs = verbs_of(role_closure, key_id);
+		if (login_counts)
+			answer->verbs &= verbs_of(login_closure, key_id);
+		answer->key_id = key_id;
+	}
+	return (answer->verbs & verbs) != 0;
+}

@@ -1,0 +1,365 @@
+/*-------------------------------------------------------------------------
+ * secrets.c
+ *		Unwrapped keys, in one arena of locked memory per backend.
+ *
+ * Floor 1.  A key version is unwrapped when it is first needed, and everything
+ * is wiped when the ring changes.  sodium_malloc() guards, locks and keeps out
+ * of core dumps what it gives, at some pages a piece: so slots come in chunks.
+ *
+ *		nonce		16-byte prefix drawn for each command and key, 8-byte counter
+ *		subkeys		HChaCha20 of recent prefixes, for opening
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "keys/secrets.h"
+
+#include "access/xact.h"
+#include "keys/ring.h"
+#include "utils/memutils.h"
+
+#define CHUNK_SLOTS		32
+#define SUBKEY_SLOTS	64		/* power of 2 */
+#define RECENT_SLOTS	16		/* power of 2 */
+
+struct SealKey
+{
+	uint32		key_id;
+	uint16		version;
+	bool		has_token;
+	unsigned char data_key[SECRET_BYTES];
+	HmacKey		token_key;
+
+	/* the command that may go on using this prefix */
+	LocalTransactionId sealing_xid;
+	CommandId	sealing_command;
+	int			sealing_pid;
+	uint64		counter;
+	AeadSubkey	sealing;
+};
+
+typedef struct Chunk
+{
+	struct Chunk *next;
+	int			used;
+	SealKey    *slots;			/* CHUNK_SLOTS, sodium_malloc */
+} Chunk;
+
+typedef struct Subkey
+{
+	const SealKey *owner;
+	AeadSubkey	subkey;
+} Subkey;
+
+typedef struct SlotKey
+{
+	uint32		key_id;
+	uint32		version;
+} SlotKey;
+
+typedef struct SlotEntry
+{
+	SlotKey		key;
+	SealKey    *slot;
+} SlotEntry;
+
+typedef struct Recent
+{
+	uint32		key_id;
+	uint16		version;		/* as asked: 0 for the active one */
+	SealKey    *slot;			/* NULL: empty */
+} Recent;
+
+static Chunk *chunks = NULL;
+static HTAB *slots = NULL;
+static Recent recent[RECENT_SLOTS];	/* what was asked for lately, and the answer */
+static Subkey *subkeys = NULL;	/* SUBKEY_SLOTS, sodium_malloc */
+
+/*
+ * secrets_forget
+ *		Wipe every key: the ring changed.
+ */
+void
+secrets_forget(void)
+{
+	memset(recent, 0, sizeof(recent));
+	if (subkeys != NULL)
+		sodium_memzero(subkeys, SUBKEY_SLOTS * sizeof(Subkey));
+	while (chunks != NULL)
+	{
+		Chunk	   *next = chunks->next;
+
+		sodium_free(chunks->slots);
+		pfree(chunks);
+		chunks = next;
+	}
+	if (slots != NULL)
+	{
+		hash_destroy(slots);
+		slots = NULL;
+	}
+}
+
+/* secret_memory: sodium_malloc that raises. */
+static void *
+secret_memory(size_t len)
+{
+	void	   *memory = sodium_malloc(len);
+
+	if (memory == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory for keys")));
+	return memory;
+}
+
+/* new_slot: room for one key version, zeroed. */
+static SealKey *
+new_slot(void)
+{
+	if (chunks == NULL || chunks->used == CHUNK_SLOTS)
+	{
+		Chunk	   *chunk = MemoryContextAllocZero(CacheMemoryContext, sizeof(Chunk));
+
+		chunk->slots = sodium_malloc(CHUNK_SLOTS * sizeof(SealKey));
+		if (chunk->slots == NULL)
+		{
+			pfree(chunk);
+			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory for keys")));
+		}
+		sodium_memzero(chunk->slots, CHUNK_SLOTS * sizeof(SealKey));
+		chunk->next = chunks;
+		chunks = chunk;
+	}
+	return &chunks->slots[chunks->used++];
+}
+
+/* open_caches: the hash of slots and the subkey cache, at first use. */
+static void
+open_caches(void)
+{
+	HASHCTL		control = {0};
+
+	if (subkeys == NULL)
+	{
+		subkeys = secret_memory(SUBKEY_SLOTS * sizeof(Subkey));
+		sodium_memzero(subkeys, SUBKEY_SLOTS * sizeof(Subkey));
+	}
+	if (slots != NULL)
+		return;
+	control.keysize = sizeof(SlotKey);
+	control.entrysize = sizeof(SlotEntry);
+	control.hcxt = CacheMemoryContext;
+	slots = hash_create("pgseal key versions", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* unwrap: the secret of a ring row. */
+static bool
+unwrap(unsigned char secret[SECRET_BYTES], const unsigned char wrapped[WRAPPED_BYTES],
+	   RingTable table, uint32 key_id, uint16 version, const Root *root)
+{
+	unsigned char wrapping_key[SECRET_BYTES];
+	unsigned char bound[16];
+	RingRow		row;
+	int			bound_len;
+	bool		opened;
+
+	row.table = table;
+	row.values[0] = Int32GetDatum((int32) key_id);
+	row.values[VERSION_NUMBER] = Int16GetDatum((int16) version);
+	bound_len = secret_bound(bound, &row);
+	root_wrapping_key(wrapping_key, root);
+	opened = secret_unwrap(secret, wrapped, bound, bound_len, wrapping_key);
+	sodium_memzero(wrapping_key, sizeof(wrapping_key));
+	return opened;
+}
+
+/* fill_slot: data key and token key from the wrapped secrets. */
+static SealError
+fill_slot(SealKey *slot, const unsigned char *version_wrapped,
+		  const unsigned char *search_wrapped, const Root *root)
+{
+	unsigned char secret[SECRET_BYTES];
+	unsigned char derived[SECRET_BYTES];
+	bool		opened;
+
+	opened = unwrap(secret, version_wrapped, RING_KEY_VERSION, slot->key_id, slot->version, root);
+	if (opened)
+		derive_secret(slot->data_key, "data", NULL, 0, secret);
+	if (opened && search_wrapped != NULL)
+	{
+		opened = unwrap(secret, search_wrapped, RING_KEY, slot->key_id, 0, root);
+		if (opened)
+		{
+			derive_secret(derived, "token", NULL, 0, secret);
+			hmac_key(&slot->token_key, derived, sizeof(derived));
+			slot->has_token = true;
+		}
+	}
+	sodium_memzero(secret, sizeof(secret));
+	sodium_memzero(derived, sizeof(derived));
+	return opened ? SEAL_OK : SEAL_E_KEY_CLOSED;
+}
+
+/*
+ * load_slot
+ *		Unwrap one key version; the root is in memory only meanwhile.
+ */
+static SealError
+load_slot(SealKey **lent, const RingKey *key, uint16 version)
+{
+	unsigned char version_wrapped[WRAPPED_BYTES];
+	unsigned char search_wrapped[WRAPPED_BYTES];
+	bool		searchable = ring_wrapped_search(search_wrapped, key->id);
+	SlotKey		slot_key = {key->id, version};
+	SlotEntry  *entry;
+	SealKey    *slot;
+	const Root *root;
+	RootSet    *roots;
+	SealError	error;
+
+	if (!ring_wrapped_version(version_wrapped, key->id, version))
+		return SEAL_E_UNKNOWN_VERSION;
+	open_caches();
+	slot = new_slot();
+	entry = hash_search(slots, &slot_key, HASH_ENTER, NULL);
+	entry->slot = NULL;
+	slot->key_id = key->id;
+	slot->version = version;
+	error = roots_load(&roots);
+	if (error == SEAL_OK)
+	{
+		root = roots_find(roots, ring_root());
+		error = root == NULL ? SEAL_E_ROOT_UNKNOWN :
+			fill_slot(slot, version_wrapped, searchable ? search_wrapped : NULL, root);
+		roots_free(roots);
+	}
+	if (error != SEAL_OK)
+	{
+		sodium_memzero(slot, sizeof(SealKey));
+		chunks->used--;
+		hash_search(slots, &slot_key, HASH_REMOVE, NULL);
+		return error;
+	}
+	entry->slot = slot;
+	*lent = slot;
+	return SEAL_OK;
+}
+
+/*
+ * secrets_lend
+ *		The secrets of one key version.
+ *
+ *	lent		out: until the next call into this room
+ *	version		0 means the active one
+ *
+ * SEAL_OK; SEAL_E_UNKNOWN_KEY (also dropped), SEAL_E_KEY_CLOSED,
+ * SEAL_E_UNKNOWN_VERSION, or what ring_verify() says.
+ */
+SealError
+secrets_lend(SealKey **lent, uint32 key_id, uint16 version)
+{
+	SealError	error = ring_verify();
+	const RingKey *key;
+	Recent	   *asked = &recent[(key_id ^ version) & (RECENT_SLOTS - 1)];
+	SlotKey		slot_key;
+	SlotEntry  *entry = NULL;
+
+	if (error != SEAL_OK)
+		return error;
+	if (likely(asked->slot != NULL && asked->key_id == key_id && asked->version == version))
+	{
+		*lent = asked->slot;
+		return SEAL_OK;
+	}
+	key = ring_key_by_id(key_id);
+	if (key == NULL || key->dropped)
+		return SEAL_E_UNKNOWN_KEY;
+	if (key->closed)
+		return SEAL_E_KEY_CLOSED;
+	slot_key.key_id = key_id;
+	slot_key.version = version != 0 ? version : key->active_version;
+	if (slots != NULL)
+		entry = hash_search(slots, &slot_key, HASH_FIND, NULL);
+	if (entry != NULL && entry->slot != NULL)
+		*lent = entry->slot;
+	else
+		error = load_slot(lent, key, slot_key.version);
+	if (error == SEAL_OK)
+		*asked = (Recent) {key_id, version, *lent};
+	return error;
+}
+
+/* sealkey_ring: the ring's row of a lent key. */
+const RingKey *
+sealkey_ring(const SealKey *key)
+{
+	return ring_key_by_id(key->key_id);
+}
+
+/* sealkey_version: the version that is lent. */
+uint16
+sealkey_version(const SealKey *key)
+{
+	return key->version;
+}
+
+/* sealkey_token: the key of search tokens, NULL when the key is not searchable. */
+const HmacKey *
+sealkey_token(const SealKey *key)
+{
+	return key->has_token ? &key->token_key : NULL;
+}
+
+/* start_prefix: a new nonce prefix, straight from the kernel, for this command. */
+static void
+start_prefix(SealKey *key, LocalTransactionId xid, CommandId command)
+{
+	unsigned char prefix[NONCE_PREFIX_BYTES];
+
+	randombytes_buf(prefix, sizeof(prefix));
+	aead_subkey(&key->sealing, prefix, key->data_key);
+	key->sealing_xid = xid;
+	key->sealing_command = command;
+	key->sealing_pid = MyProcPid;
+	key->counter = 0;
+}
+
+/*
+ * sealkey_next_nonce
+ *		A nonce that no value of this key has, and the subkey it goes with.
+ *
+ * The prefix is drawn anew for each command, so that what one export holds is
+ * not linked to another, and a virtual machine resumed twice repeats at most
+ * the nonces of the statements it was running.
+ */
+const AeadSubkey *
+sealkey_next_nonce(unsigned char nonce[NONCE_BYTES], SealKey *key)
+{
+	LocalTransactionId xid = compat_local_xid();
+	CommandId	command = GetCurrentCommandId(false);
+	uint64		counter;
+
+	if (key->sealing_pid != MyProcPid || key->sealing_xid != xid ||
+		key->sealing_command != command || key->counter == PG_UINT64_MAX)
+		start_prefix(key, xid, command);
+	counter = pg_hton64(key->counter++);
+	memcpy(nonce, key->sealing.prefix, NONCE_PREFIX_BYTES);
+	memcpy(nonce + NONCE_PREFIX_BYTES, &counter, sizeof(counter));
+	return &key->sealing;
+}
+
+/*
+ * sealkey_subkey
+ *		The subkey of a stored nonce's prefix, from the cache of recent ones.
+ */
+const AeadSubkey *
+sealkey_subkey(const unsigned char prefix[NONCE_PREFIX_BYTES], SealKey *key)
+{
+	Subkey	   *cached = &subkeys[prefix[0] & (SUBKEY_SLOTS - 1)];
+
+	if (cached->owner != key ||
+		memcmp(cached->subkey.prefix, prefix, NONCE_PREFIX_BYTES) != 0)
+	{
+		aead_subkey(&cached->subkey, prefix, key->data_key);
+		cached->owner = key;
+	}
+	return &cached->subkey;
+}
