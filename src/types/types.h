@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ * types.h
+ *		The sealed types: the door of the types room.
+ *
+ * Floor 4.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#ifndef PGSEAL_TYPES_H
+#define PGSEAL_TYPES_H
+
+#include "base/base.h"
+#include "crypto/crypto.h"
+
+/* The type byte of an envelope.  Never renumber: envelopes are for decades. */
+typedef enum SealedKind
+{
+	SEALED_NONE = 0,
+	SEALED_TEXT = 1,
+	SEALED_BYTEA = 2,
+	SEALED_BOOL = 3,
+	SEALED_INT = 4,
+	SEALED_FLOAT8 = 5,
+	SEALED_NUMERIC = 6,
+	SEALED_DATE = 7,
+	SEALED_TIMESTAMPTZ = 8,
+	SEALED_UUID = 9,
+	SEALED_JSONB = 10
+} SealedKind;
+
+#define SEALED_KINDS	10
+
+/* catalog.c: which type is which, cached until pg_type changes */
+extern void types_init(void);
+extern SealedKind sealed_kind_of_type(Oid type);	/* SEALED_NONE when it is not sealed */
+extern SealedKind sealed_kind_of_array(Oid type);	/* kind of the elements */
+extern Oid	sealed_type_oid(SealedKind kind);	/* InvalidOid without the extension */
+extern Oid	sealed_array_oid(SealedKind kind);
+extern Oid	sealed_plain_oid(SealedKind kind);
+extern const char *sealed_type_name(SealedKind kind);
+
+/* value.c: the envelope in a sealed datum; false when it is malformed */
+extern bool sealed_envelope(Envelope *envelope, struct varlena **held, Datum value);
+
+#endif							/* PGSEAL_TYPES_H */
