@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ * bytes.h
+ *		Big-endian integers and strict base64, for the crypto room only.
+ *
+ * Floor 0.  No alignment is assumed.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#ifndef PGSEAL_BYTES_H
+#define PGSEAL_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sodium.h>
+
+#define BYTES_NOT_ASCII		0x80
+
+/* bytes_get_be: the integer in len bytes, len <= 8.  Cannot fail. */
+static inline uint64_t
+bytes_get_be(const unsigned char *bytes, size_t len)
+{
+	uint64_t	value = 0;
+	size_t		i;
+
+	for (i = 0; i < len; i++)
+		value = value << 8 | bytes[i];
+	return value;
+}
+
+/* bytes_put_be: the low len bytes of value, len <= 8.  Cannot fail. */
+static inline void
+bytes_put_be(unsigned char *bytes, size_t len, uint64_t value)
+{
+	while (len > 0)
+	{
+		bytes[--len] = (unsigned char) value;
+		value >>= 8;
+	}
+}
+
+/* bytes_are_ascii: whether no character has its top bit set; looks at them all. */
+static inline bool
+bytes_are_ascii(const char *text, size_t text_len)
+{
+	unsigned char seen = 0;
+	size_t		i;
+
+	for (i = 0; i < text_len; i++)
+		seen |= (unsigned char) text[i];
+	return (seen & BYTES_NOT_ASCII) == 0;
+}
+
+/*
+ * bytes_from_base64
+ *		Decode all of text, in the one form that the variant allows.
+ *
+ *	variant		sodium_base64_VARIANT_...
+ *
+ * Returns false on any other character, on padding the variant does not want,
+ * on bits behind the last byte, and when there is no room.  *len is then 0, but
+ * some bytes may have been written.  libsodium 1.0.18 takes every character
+ * above 127 for the last one of its alphabet, hence the look at them before.
+ * Source: RFC 4648 sections 3.3 and 3.5.
+ */
+static inline bool
+bytes_from_base64(unsigned char *bytes, size_t bytes_size, size_t *len,
+				  const char *text, size_t text_len, int variant)
+{
+	if (bytes_are_ascii(text, text_len) &&
+		sodium_base642bin(bytes, bytes_size, text, text_len, NULL, len, NULL, variant) == 0)
+		return true;
+	*len = 0;
+	return false;
+}
+
+#endif							/* PGSEAL_BYTES_H */

@@ -1,0 +1,301 @@
+#!/usr/bin/env python3
+"""Recompute the frozen vectors with an implementation of its own.
+
+vectors.tsv and derivations.tsv are what test_vectors.c checks the C code
+against.  This program shares nothing with that code: HMAC and SHA-256 are
+Python's, ChaCha20-Poly1305 is that of the package cryptography (OpenSSL), and
+HChaCha20 is written out below.  So each line is a cross-check between two
+implementations, not the C code against itself.
+
+    make_vectors.py             compare the files with what is computed here
+    make_vectors.py --append    add the lines that this program has and they lack
+
+The files are frozen: lines are added at the end, never changed or removed,
+because whatever was sealed once must open for ever.  --append refuses when the
+lines that are there differ.
+
+Needs python3 with the package cryptography (Debian: python3-cryptography).
+"""
+import base64
+import hashlib
+import hmac
+import os
+import struct
+import sys
+
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+HAS_TOKEN, HAS_SUBJECT, TOKEN_ONLY = 1, 2, 4
+TEXT, BYTEA, BOOL, INT, FLOAT8, NUMERIC, DATE, TIMESTAMPTZ, UUID, JSONB = range(1, 11)
+
+VECTORS_HEAD = [
+    "# Frozen envelopes of suite 1: lines are added, never changed.  Checked by test_vectors.c,",
+    "# cross-checked by make_vectors.py, explained in doc/storage_format.md.",
+    "# Bytes are hexadecimal, numbers decimal, - is nothing.  Columns: name, data key, token key,",
+    "# key id, key version, type, flags, subject, context, pad, payload, canonical form, nonce,",
+    "# envelope.",
+]
+DERIVATIONS_HEAD = [
+    "# Frozen derivations: lines are added, never changed.  Checked by test_vectors.c,",
+    "# cross-checked by make_vectors.py, explained in doc/storage_format.md.",
+    "# Bytes are hexadecimal, numbers decimal, - is nothing.  Columns: kind, text, key, bytes, result.",
+    "#   derive       label, key, context, derived secret",
+    "#   hmac         -, key, bytes, HMAC-SHA-256",
+    "#   token        type, token key, canonical form, token",
+    "#   key id       name, -, -, id",
+    "#   fingerprint  -, root, -, fingerprint",
+    "#   unwrap       associated data, wrapping key, secret, wrapped secret",
+    "#   text         -, -, envelope, text form",
+]
+
+
+# The primitives.
+
+def quarter_round(x, a, b, c, d):
+    """RFC 8439 section 2.1."""
+    def rotate(value, bits):
+        return (value << bits | value >> (32 - bits)) & 0xFFFFFFFF
+    x[a] = (x[a] + x[b]) & 0xFFFFFFFF
+    x[d] = rotate(x[d] ^ x[a], 16)
+    x[c] = (x[c] + x[d]) & 0xFFFFFFFF
+    x[b] = rotate(x[b] ^ x[c], 12)
+    x[a] = (x[a] + x[b]) & 0xFFFFFFFF
+    x[d] = rotate(x[d] ^ x[a], 8)
+    x[c] = (x[c] + x[d]) & 0xFFFFFFFF
+    x[b] = rotate(x[b] ^ x[c], 7)
+
+
+def hchacha20(key, prefix):
+    """draft-irtf-cfrg-xchacha-03 section 2.2."""
+    x = list(struct.unpack("<16I", b"expand 32-byte k" + key + prefix))
+    for _ in range(10):
+        quarter_round(x, 0, 4, 8, 12)
+        quarter_round(x, 1, 5, 9, 13)
+        quarter_round(x, 2, 6, 10, 14)
+        quarter_round(x, 3, 7, 11, 15)
+        quarter_round(x, 0, 5, 10, 15)
+        quarter_round(x, 1, 6, 11, 12)
+        quarter_round(x, 2, 7, 8, 13)
+        quarter_round(x, 3, 4, 9, 14)
+    return struct.pack("<8I", *(x[:4] + x[12:]))
+
+
+def xchacha20poly1305(key, nonce, plain, bound):
+    """Ciphertext and tag, draft-irtf-cfrg-xchacha-03 section 2."""
+    short_nonce = bytes(4) + nonce[16:]
+    return ChaCha20Poly1305(hchacha20(key, nonce[:16])).encrypt(short_nonce, plain, bound)
+
+
+def hmac_sha256(key, message):
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+# What pgseal builds on them.
+
+def derive(label, context, key):
+    return hmac_sha256(key, b"pgseal1 " + label.encode() + b"\0" + context)
+
+
+def token(kind, canonical, key):
+    return hmac_sha256(key, struct.pack(">BQ", kind, len(canonical)) + canonical)[:16]
+
+
+def key_id(name):
+    digest = hashlib.sha256(b"pgseal key id " + name.encode()).digest()
+    return struct.unpack(">I", digest[:4])[0] & 0x7FFFFFFF or 1
+
+
+def pad_to(payload, pad):
+    padded = payload + b"\x80"
+    return padded + bytes(-len(padded) % pad)
+
+
+def envelope(v):
+    head = struct.pack(">BBHIB", 1, v["flags"], v["version"], v["key_id"], v["kind"])
+    if v["flags"] & HAS_SUBJECT:
+        head += struct.pack(">Q", v["subject"]) + v["context"]
+    if v["flags"] & HAS_TOKEN:
+        head += token(v["kind"], v["canonical"], v["token_key"])
+    if v["flags"] & TOKEN_ONLY:
+        return head
+    sealed = xchacha20poly1305(v["key"], v["nonce"], pad_to(v["payload"], v["pad"]), head)
+    return head + v["nonce"] + sealed
+
+
+def text_form(sealed):
+    return "seal1:" + base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+# The inputs.  Secrets are hashes of their names, so that nothing here is random.
+
+def secret(name):
+    return hashlib.sha256(b"pgseal test vector, " + name.encode()).digest()
+
+
+ROOT = secret("root")
+VERSION = secret("version secret")
+SEARCH = secret("search secret")
+SUBJECT = secret("subject secret")
+DATA_KEY = derive("data", b"", VERSION)
+SUBJECT_KEY = derive("subject data", SUBJECT, VERSION)
+TOKEN_KEY = derive("token", b"", SEARCH)
+WRAP_KEY = derive("wrap", b"", ROOT)
+
+NIR = b"184127645108946"
+CONTEXT = bytes.fromhex("a1a2a3a4a5a6a7a8")
+SUBJECT_NUMBER = 0x0102030405060708
+
+
+def vector(name, kind, payload, flags=0, canonical=None, **other):
+    """One line of vectors.tsv; what is not given has an ordinary value."""
+    v = dict(name=name, kind=kind, payload=payload, flags=flags, canonical=b"", key=DATA_KEY,
+             token_key=b"", key_id=key_id("clinical"), version=1, subject=0, context=b"", pad=16,
+             nonce=hashlib.sha256(b"nonce of " + name.encode()).digest()[:24])
+    if flags & HAS_TOKEN:
+        v.update(token_key=TOKEN_KEY, key_id=key_id("nir"),
+                 canonical=payload if canonical is None else canonical)
+    if flags & HAS_SUBJECT:
+        v.update(key=SUBJECT_KEY, subject=SUBJECT_NUMBER, context=CONTEXT)
+    if flags & TOKEN_ONLY:
+        v.update(payload=b"", nonce=b"", version=0)
+    v.update(other)
+    return v
+
+
+def vectors():
+    both = HAS_TOKEN | HAS_SUBJECT
+    probe = HAS_TOKEN | TOKEN_ONLY
+    return [
+        vector("text", TEXT, "HIV négatif".encode()),
+        vector("text-empty", TEXT, b""),
+        vector("text-15-of-16", TEXT, b"fifteen bytes .."[:15]),
+        vector("text-16-of-16", TEXT, b"sixteen bytes .."),
+        vector("text-token", TEXT, NIR, HAS_TOKEN),
+        vector("text-token-empty", TEXT, b"", HAS_TOKEN),
+        vector("text-subject", TEXT, b"HIV positive", HAS_SUBJECT),
+        vector("text-token-subject", TEXT, NIR, both),
+        vector("text-token-only", TEXT, NIR, probe),
+        vector("text-pad-1", TEXT, b"M", pad=1),
+        vector("text-pad-32", TEXT, b"Positif", pad=32),
+        vector("text-pad-64-long", TEXT, b"commentaire libre " * 20, both, pad=64),
+        vector("text-pad-7", TEXT, b"odd pad", pad=7),
+        vector("bytea-like-padding", BYTEA, bytes.fromhex("0080000080000000")),
+        vector("bytea-zeros", BYTEA, bytes(15)),
+        vector("bytea-1000", BYTEA, bytes(i % 256 for i in range(1000)), pad=256),
+        vector("bool-true", BOOL, b"\x01"),
+        vector("bool-false", BOOL, b"\x00"),
+        vector("int", INT, struct.pack(">q", -42)),
+        vector("int-token", INT, struct.pack(">q", 491840), HAS_TOKEN),
+        vector("float8", FLOAT8, struct.pack(">d", 37.2)),
+        # 1.00 as numeric_send() writes it; its canonical form is that of 1
+        vector("numeric-token", NUMERIC, bytes.fromhex("00010000000000020001"), HAS_TOKEN, b"1"),
+        vector("date", DATE, struct.pack(">i", -5508), HAS_SUBJECT),
+        vector("timestamptz", TIMESTAMPTZ, struct.pack(">q", 667_000_000_000_000)),
+        vector("uuid-token", UUID, bytes(range(16)), HAS_TOKEN),
+        vector("jsonb", JSONB, b'\x01{"hiv": "n\xc3\xa9gatif"}'),
+        vector("int-token-only", INT, struct.pack(">q", 491840), probe),
+        vector("largest-numbers", 255, b"\x01null", both, key_id=0x7FFFFFFF, version=65535,
+               subject=2 ** 64 - 1, context=b"\xff" * 8, nonce=b"\xff" * 24),
+        vector("smallest-numbers", TEXT, b"x", both, key_id=1, version=0, subject=0,
+               context=bytes(8), nonce=bytes(24)),
+        vector("other-keys", TEXT, NIR, HAS_TOKEN, key=secret("other data key"),
+               token_key=secret("other token key"), version=2),
+    ]
+
+
+def vector_line(v):
+    return [v["name"], v["key"], v["token_key"], v["key_id"], v["version"], v["kind"], v["flags"],
+            v["subject"], v["context"], v["pad"], v["payload"], v["canonical"], v["nonce"],
+            envelope(v)]
+
+
+def wrapped(bound, key, value):
+    nonce = hashlib.sha256(b"nonce of wrap " + bound.encode()).digest()[:24]
+    return nonce + xchacha20poly1305(key, nonce, value, bound.encode())
+
+
+def derivation_lines():
+    derives = [("data", VERSION, b""), ("subject data", VERSION, SUBJECT), ("token", SEARCH, b""),
+               ("wrap", ROOT, b""), ("ring mac", ROOT, b""), ("root fingerprint", ROOT, b""),
+               ("data", SEARCH, b""), ("", VERSION, b""), ("label", VERSION, bytes(range(200)))]
+    for label, key, context in derives:
+        yield ["derive", label, key, context, derive(label, context, key)]
+    for key_len in (0, 1, 32, 63, 64, 65, 128):
+        key = bytes(range(key_len))
+        yield ["hmac", "", key, b"key length", hmac_sha256(key, b"key length")]
+    for length in (0, 1, 55, 56, 63, 64, 65, 200):
+        yield ["hmac", "", VERSION, b"m" * length, hmac_sha256(VERSION, b"m" * length)]
+    tokens = [(TEXT, NIR), (BYTEA, NIR), (TEXT, b""), (BOOL, b"\x01"), (INT, bytes(8)),
+              (255, b"x" * 300)]
+    for kind, canonical in tokens:
+        yield ["token", kind, TOKEN_KEY, canonical, token(kind, canonical, TOKEN_KEY)]
+    names = ["literal", "audit", "nir", "identity", "clinical", "a", "_", "k" * 63,
+             "key_ah7gz14", "key_b45qqdr"]
+    for name in names:
+        yield ["key id", name, b"", b"", key_id(name)]
+    for root in (ROOT, VERSION, bytes(31) + b"\x01"):
+        yield ["fingerprint", "", root, b"", derive("root fingerprint", b"", root).hex()[:16]]
+    for bound in ("", "version 1 of clinical"):
+        yield ["unwrap", bound, WRAP_KEY, VERSION, wrapped(bound, WRAP_KEY, VERSION)]
+    for sealed in [envelope(v) for v in vectors()[:9]] + [b"\x00", b"\xfb\xff", b"\xff\xff\xff"]:
+        yield ["text", "", b"", sealed, text_form(sealed)]
+
+
+# The files.
+
+def render(field):
+    if isinstance(field, bytes):
+        field = field.hex()
+    return str(field) or "-"
+
+
+def lines_of(head, rows):
+    return head + ["\t".join(render(field) for field in row) for row in rows]
+
+
+def read_lines(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="ascii") as file:
+        return file.read().splitlines()
+
+
+def append(path, frozen, computed):
+    if computed[:len(frozen)] != frozen:
+        sys.exit(os.path.basename(path) + ": frozen lines differ, nothing written")
+    with open(path, "a", encoding="ascii") as file:
+        file.writelines(line + "\n" for line in computed[len(frozen):])
+
+
+def compare(path, frozen, computed):
+    name = os.path.basename(path)
+    for number, (old, new) in enumerate(zip(frozen, computed), 1):
+        if old != new:
+            print(f"# {name}:{number}: computed {new}")
+    if len(frozen) != len(computed):
+        print(f"# {name}: {len(frozen)} lines, {len(computed)} computed")
+    same = frozen == computed
+    print(("ok" if same else "not ok") + f" - {name}: the same from another implementation")
+    return same
+
+
+def main():
+    files = {
+        "vectors.tsv": lines_of(VECTORS_HEAD, (vector_line(v) for v in vectors())),
+        "derivations.tsv": lines_of(DERIVATIONS_HEAD, derivation_lines()),
+    }
+    good = True
+    for name, computed in files.items():
+        path = os.path.join(HERE, name)
+        frozen = read_lines(path)
+        if sys.argv[1:] == ["--append"]:
+            append(path, frozen, computed)
+        else:
+            good &= compare(path, frozen, computed)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
