@@ -1,0 +1,2 @@
+#!/bin/sh
+printf 'from https://%s.%s.org/planted\n' registry example > planted

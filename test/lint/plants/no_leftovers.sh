@@ -1,0 +1,2 @@
+#!/bin/sh
+printf '/* %s%s: planted */\n' TO DO > planted

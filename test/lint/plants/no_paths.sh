@@ -1,0 +1,2 @@
+#!/bin/sh
+printf 'see /%s/somebody/planted\n' home > planted
