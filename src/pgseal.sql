@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 -- pgseal: head of the install script.  The pieces of the rooms follow, in floor order.
 \echo Use "CREATE EXTENSION pgseal" to load this file. \quit
 

@@ -53,6 +53,13 @@
 #define COMPAT_PLANNER_PASS
 #endif
 
+/* PG 19 renamed the expansion of a function in FROM when support functions joined in. */
+#if PG_VERSION_NUM >= 190000
+#define compat_inline_from(root, rte)	inline_function_in_from(root, rte)
+#else
+#define compat_inline_from(root, rte)	inline_set_returning_function(root, rte)
+#endif
+
 /* PG 18 added functions that order whole rows and arrays; names of utils/fmgroids.h. */
 #ifdef F_MAX_RECORD
 #define COMPAT_ORDER_FUNCTIONS	F_MAX_RECORD, F_MIN_RECORD, F_RECORD_LARGER, F_RECORD_SMALLER, \

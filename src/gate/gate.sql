@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 -- gate: the functions that change the key ring, and the views that show it.
 -- All of them check for themselves who calls: superuser or seal.admin_role.
 

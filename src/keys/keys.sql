@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 -- keys: the tables of the key ring.  They hold wrapped secrets only, and are
 -- part of every dump.  Written by the functions of the gate; a change by hand
 -- no longer fits the MACs.

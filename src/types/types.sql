@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: PostgreSQL
 -- types: the sealed types, their casts, operators and operator classes, seal,
 -- reveal, show and probe.  Types, casts and operators go to pg_catalog, so that
 -- they resolve under any search_path; functions go to schema seal.  One C

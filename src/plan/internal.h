@@ -1,0 +1,57 @@
+/*-------------------------------------------------------------------------
+ * internal.h
+ *		What the files of the plan room share.
+ *
+ * Floor 5.  Inside the room only.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#ifndef PGSEAL_PLAN_INTERNAL_H
+#define PGSEAL_PLAN_INTERNAL_H
+
+#include "base/base.h"
+
+#include "nodes/pathnodes.h"
+#include "types/types.h"
+
+/*
+ * The key of a sealed expression: its type modifier, which is a key id and
+ * never negative, or one of these.
+ */
+#define KEY_UNKNOWN		(-1)	/* sealed, but nothing says under which key */
+#define KEY_ANY			(-2)	/* a NULL constant: goes with every key */
+#define KEY_OPAQUE		(-3)	/* a RECORD whose columns no one can tell */
+
+/* exprkey.c */
+extern bool exprkey_type_is_sealed(Oid type);
+extern SealedKind exprkey_kind(Node *expr);
+extern int32 exprkey_of(Node *expr);
+extern List *exprkey_list(Node *expr);
+extern List *exprkey_list_of_type(Oid type, int32 typmod);
+extern List *exprkey_merge_lists(List *left, List *right);
+extern bool exprkey_hold_sealed(List *keys);
+extern void exprkey_require_searchable(int32 key);
+extern void exprkey_require_groupable(List *keys);
+extern void exprkey_require_same(List *left, List *right);
+
+/* refuse.c */
+extern void refuse_in_query(Query *query);
+extern void refuse_in_aggregate(Aggref *aggregate);
+extern void refuse_in_function(Oid function, List *args);
+extern void refuse_order(List *args);
+extern void refuse_search_order(CommonTableExpr *cte);
+
+/* probe.c */
+extern Node *probe_value(SealedKind kind, int32 key, Node *value);
+extern Node *probe_elements(SealedKind kind, int32 key, Node *array);
+extern ArrayExpr *probe_array_source(Node *array);
+extern bool probe_is_call(FuncExpr *call, int32 *key);
+
+/* inline.c */
+extern void inline_set_functions(Query *query, PlannerInfo *root);
+extern Node *inline_scalar_function(FuncExpr *call, PlannerInfo *root);
+
+/* binder.c */
+extern Query *binder_bind(Query *query, PlannerInfo *root);
+
+#endif							/* PGSEAL_PLAN_INTERNAL_H */

@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ * plan.c
+ *		The planner hook: comparisons of sealed values are bound to a key here.
+ *
+ * Floor 5.  A token says nothing without its key, and the key is known only
+ * from the type modifier of an expression, when a statement is planned.  So
+ * every comparison is bound now (binder.c), and what would group, order or
+ * compare tokens of unknown or different keys is refused now (refuse.c).
+ * Expressions that are never planned (CHECK, trigger WHEN, COPY ... WHERE) do
+ * not pass here: the guard room and the operators themselves answer for them.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "plan/plan.h"
+#include "plan/internal.h"
+
+#include "nodes/nodeFuncs.h"
+#include "optimizer/planner.h"
+
+static planner_hook_type prev_planner_hook = NULL;
+
+/* What one look at a query finds. */
+typedef struct Survey
+{
+	bool		sealed;			/* some expression has or holds a sealed type */
+	PlannerInfo *root;			/* collects dependencies of inlined functions */
+} Survey;
+
+/* carried_type: type of a node that can bring a value into a query, or InvalidOid. */
+static Oid
+carried_type(Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_Var:
+			return ((Var *) node)->vartype;
+		case T_Const:
+			return ((Const *) node)->consttype;
+		case T_Param:
+			return ((Param *) node)->paramtype;
+		case T_FuncExpr:
+			return ((FuncExpr *) node)->funcresulttype;
+		case T_OpExpr:
+			return ((OpExpr *) node)->opresulttype;
+		case T_Aggref:
+			return ((Aggref *) node)->aggtype;
+		case T_WindowFunc:
+			return ((WindowFunc *) node)->wintype;
+		case T_FieldSelect:
+			return ((FieldSelect *) node)->resulttype;
+		case T_SubscriptingRef:
+			return exprType(node);
+		case T_RelabelType:
+			return ((RelabelType *) node)->resulttype;
+		case T_CoerceViaIO:
+			return ((CoerceViaIO *) node)->resulttype;
+		case T_ArrayCoerceExpr:
+			return ((ArrayCoerceExpr *) node)->resulttype;
+		case T_ConvertRowtypeExpr:
+			return ((ConvertRowtypeExpr *) node)->resulttype;
+		case T_CoerceToDomain:
+			return ((CoerceToDomain *) node)->resulttype;
+		default:
+			return InvalidOid;
+	}
+}
+
+/*
+ * survey_walker
+ *		Look for sealed types; expand SQL functions in FROM on the way.
+ *
+ * The expansion comes first because the planner would do it after us and the
+ * body would then never be bound.
+ */
+static bool
+survey_walker(Node *node, void *context)
+{
+	Survey	   *survey = context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		inline_set_functions((Query *) node, survey->root);
+		return query_tree_walker((Query *) node, survey_walker, context, 0);
+	}
+	if (!survey->sealed)
+		survey->sealed = exprkey_type_is_sealed(carried_type(node));
+	return expression_tree_walker(node, survey_walker, context);
+}
+
+/* scratch_root: as much of a PlannerInfo as inlining functions needs. */
+static PlannerInfo *
+scratch_root(Query *query)
+{
+	PlannerInfo *root = makeNode(PlannerInfo);
+
+	root->glob = makeNode(PlannerGlobal);
+	root->parse = query;
+	root->query_level = 1;
+	root->planner_cxt = CurrentMemoryContext;
+	return root;
+}
+
+/* run_planner: the next hook, or the standard planner. */
+static PlannedStmt *
+run_planner(Query *parse, const char *query_string, int cursor_options,
+			ParamListInfo bound_params COMPAT_PLANNER_ARGS)
+{
+	if (prev_planner_hook)
+		return (*prev_planner_hook) (parse, query_string, cursor_options,
+									 bound_params COMPAT_PLANNER_PASS);
+	return standard_planner(parse, query_string, cursor_options,
+							bound_params COMPAT_PLANNER_PASS);
+}
+
+/*
+ * plan_query
+ *		planner_hook.  We go first, so that others see the bound query.
+ *
+ * The plan depends on the functions inlined here as if the planner had
+ * inlined them.
+ */
+static PlannedStmt *
+plan_query(Query *parse, const char *query_string, int cursor_options,
+		   ParamListInfo bound_params COMPAT_PLANNER_ARGS)
+{
+	PlannedStmt *plan;
+	Survey		survey = {false, NULL};
+
+	if (!seal_in_database())
+		return run_planner(parse, query_string, cursor_options,
+						   bound_params COMPAT_PLANNER_PASS);
+
+	survey.root = scratch_root(parse);
+	(void) survey_walker((Node *) parse, &survey);
+	if (survey.sealed)
+		parse = binder_bind(parse, survey.root);
+	plan = run_planner(parse, query_string, cursor_options, bound_params COMPAT_PLANNER_PASS);
+	plan->invalItems = list_concat(plan->invalItems, survey.root->glob->invalItems);
+	if (survey.root->glob->dependsOnRole)
+		plan->dependsOnRole = true;
+	return plan;
+}
+
+void
+plan_init(void)
+{
+	prev_planner_hook = planner_hook;
+	planner_hook = plan_query;
+}
