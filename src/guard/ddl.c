@@ -108,22 +108,35 @@ ddl_check_type(Oid type)
  * ----------
  */
 
-/* check_index: its own columns carry the types and keys of what is indexed; INCLUDE is free. */
+/* check_index_column: a column of the table; the index's own may hold a hash instead. */
+static void
+check_index_column(Oid table, AttrNumber column)
+{
+	Form_pg_attribute attribute = (Form_pg_attribute) GETSTRUCT(column_row(table, column));
+
+	column_require_searchable_inside(attribute->atttypid, attribute->atttypmod);
+}
+
+/* check_index: what is searched for must have tokens; INCLUDE is free. */
 static void
 check_index(Oid index)
 {
 	HeapTuple	row = fresh_by_oid(IndexRelationId, IndexRelidIndexId, Anum_pg_index_indexrelid, index);
-	int			column;
+	Form_pg_index form;
+	List	   *exprs;
+	ListCell   *cell;
+	int			i;
 
 	if (row == NULL)
 		return;
-	for (column = 1; column <= ((Form_pg_index) GETSTRUCT(row))->indnkeyatts; column++)
-	{
-		Form_pg_attribute attribute = (Form_pg_attribute) GETSTRUCT(column_row(index, column));
-
-		column_require_searchable_inside(attribute->atttypid, attribute->atttypmod);
-	}
-	stored_check(fresh_tree(IndexRelationId, row, Anum_pg_index_indexprs), "functional index");
+	form = (Form_pg_index) GETSTRUCT(row);
+	for (i = 0; i < form->indnkeyatts; i++)
+		if (form->indkey.values[i] > 0)
+			check_index_column(form->indrelid, form->indkey.values[i]);
+	exprs = (List *) fresh_tree(IndexRelationId, row, Anum_pg_index_indexprs);
+	stored_check((Node *) exprs, "functional index");
+	foreach(cell, exprs)
+		column_require_searchable_inside(exprType(lfirst(cell)), exprTypmod(lfirst(cell)));
 	stored_check(fresh_tree(IndexRelationId, row, Anum_pg_index_indpred), "partial index");
 }
 

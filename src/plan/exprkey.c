@@ -255,7 +255,7 @@ exprkey_hold_sealed(List *keys)
  * ----------
  */
 
-/* exprkey_require_searchable: 0A000 when values of this key have no token, 42704 when the ring has no such key. */
+/* exprkey_require_searchable: 0A000 when the key makes no tokens, 42704 when the ring has no such key. */
 void
 exprkey_require_searchable(int32 key)
 {
