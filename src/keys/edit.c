@@ -14,6 +14,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -190,6 +191,7 @@ lock_ring(void)
 {
 	Oid			head = seal_relation_oid(ring_table_name(RING_HEAD));
 
+	PreventCommandIfReadOnly("a change of the key ring");
 	if (!OidIsValid(head))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("extension pgseal is not installed in this database"),

@@ -150,7 +150,7 @@ read_ring(Ring *fresh)
 
 	for (int i = 0; i < RING_TABLES; i++)
 		fresh->tables[i].oid = seal_relation_oid(table_names[i]);
-	if (!OidIsValid(fresh->tables[RING_HEAD].oid))
+	if (!OidIsValid(fresh->tables[RING_HEAD].oid) || HistoricSnapshotActive())
 		return;
 	snapshot = RegisterSnapshot(GetCatalogSnapshot(fresh->tables[RING_HEAD].oid));
 	for (int i = 0; i < RING_TABLES; i++)
@@ -172,7 +172,7 @@ ring_reload(void)
 	Ring	   *fresh = palloc0(sizeof(Ring));
 
 	fresh->context = context;
-	stale = false;				/* before reading: an invalidation from now on counts */
+	stale = HistoricSnapshotActive();	/* before reading: an invalidation from now on counts */
 	PG_TRY();
 	{
 		read_ring(fresh);
@@ -193,11 +193,17 @@ ring_reload(void)
 	stamp++;
 }
 
-/* current: the ring, read again when an invalidation came. */
+/*
+ * current: the ring, read again when an invalidation came.
+ *
+ * Logical decoding sees catalogs as they were, and the ring is no catalog: there
+ * the last ring that was read must do, which is empty in a walsender, and key
+ * ids are printed as numbers.
+ */
 static inline Ring *
 current(void)
 {
-	if (unlikely(stale))
+	if (unlikely(stale) && (ring == NULL || !HistoricSnapshotActive()))
 		ring_reload();
 	return ring;
 }

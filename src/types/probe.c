@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "datatype/timestamp.h"
+#include "nodes/primnodes.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -333,7 +334,8 @@ static bool
 memo_fits(const Memo *memo, uint32 key_id, uint64 stamp, const PlainBytes *input)
 {
 	return memo->input != NULL && memo->key_id == key_id && memo->stamp == stamp &&
-		memo->input_len == input->len && memcmp(memo->input, input->bytes, input->len) == 0;
+		memo->input_len == input->len &&
+		(memo->input == input->bytes || memcmp(memo->input, input->bytes, input->len) == 0);
 }
 
 /* memo_drop: forget and wipe. */
@@ -372,24 +374,49 @@ memo_keep(Memo *memo, uint32 key_id, uint64 stamp, const PlainBytes *input,
 	memo->stamp = stamp;
 }
 
-/* probe_remembered: from the last call when the argument is the same. */
+/*
+ * is_constant
+ *		Are both arguments constants?  A parameter is not: plpgsql keeps the call
+ *		sites of an expression while its variables change.
+ */
+static bool
+is_constant(FmgrInfo *flinfo)
+{
+	FuncExpr   *call = (FuncExpr *) flinfo->fn_expr;
+
+	return call != NULL && IsA(call, FuncExpr) && IsA(linitial(call->args), Const) &&
+		IsA(lsecond(call->args), Const);
+}
+
+/*
+ * probe_remembered
+ *		From the last call when the argument is the same; the right is asked for
+ *		in every call.
+ *
+ * The result lies in the memory of the call site: a list of values beside a
+ * column is neither compared nor copied for every row.
+ */
 static struct varlena *
-probe_remembered(ProbeSite *site, uint32 key_id, Datum value, MemoryContext context)
+probe_remembered(ProbeSite *site, uint32 key_id, Datum value, FmgrInfo *flinfo)
 {
 	uint64		stamp = ring_stamp();
+	Memo	   *memo = &site->memo;
 	struct varlena *result;
 	PlainBytes	input;
 
-	input_bytes(&input, site, &value);
-	if (memo_fits(&site->memo, key_id, stamp, &input))
+	if (memo->input == NULL || memo->stamp != stamp || !is_constant(flinfo))
+		input_bytes(&input, site, &value);
+	else
+		plain_borrow(&input, memo->input, memo->input_len, NULL);
+	if (memo_fits(memo, key_id, stamp, &input))
 	{
-		if (site->memo.searched)
+		if (memo->searched)
 			(void) gate_search(key_id);
-		return copy_varlena(site->memo.result, CurrentMemoryContext);
+		return memo->result;
 	}
-	memo_drop(&site->memo);
+	memo_drop(memo);
 	result = site->array ? probe_array(site, key_id, value) : probe_value(site, key_id, value);
-	memo_keep(&site->memo, key_id, stamp, &input, result, context);
+	memo_keep(memo, key_id, stamp, &input, result, flinfo->fn_mcxt);
 	return result;
 }
 
@@ -420,5 +447,5 @@ pgseal_probe(PG_FUNCTION_ARGS)
 
 	if (passes_unread(site, key_id, value))
 		PG_RETURN_DATUM(value);
-	PG_RETURN_POINTER(probe_remembered(site, key_id, value, fcinfo->flinfo->fn_mcxt));
+	PG_RETURN_POINTER(probe_remembered(site, key_id, value, fcinfo->flinfo));
 }
