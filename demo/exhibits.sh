@@ -83,7 +83,14 @@ make_failures()
 		echo "INSERT INTO lab.control_plain (id, value) SELECT -id, value FROM lab.control_plain WHERE id = $id;"
 		echo "INSERT INTO lab.patient (id, nir) SELECT -id, nir FROM lab.patient WHERE id = $id;"
 	done | sql postgres --set=ON_ERROR_STOP=0 2>"$place/private/failures" || true
-	grep -q 'duplicate key .*"patient_nir_key"' "$place/private/failures" || fail "a national number could be entered twice"
+	# The same by the application, with the patients' values spelled out in the statements.
+	sql lab_app --set=ON_ERROR_STOP=0 2>>"$place/private/failures" <<-'END' || true
+		SELECT format('INSERT INTO lab.patient (id, nir, family) VALUES (%s, %L, %L)',
+			-id, seal.reveal(nir), seal.reveal(family))
+		FROM lab.patient WHERE nir IS NOT NULL ORDER BY id LIMIT 20 \gexec
+	END
+	[ "$(grep -c 'duplicate key .*"patient_nir_key"' "$place/private/failures")" -eq 40 ] ||
+		fail "a national number could be entered twice"
 }
 
 search_as_thief()
