@@ -37,13 +37,6 @@
 	((void) (membership), (member_inherits))
 #endif
 
-/* PG 16 renamed the per-relation ACL checks to object_* with a class id. */
-#if PG_VERSION_NUM >= 160000
-#define compat_relation_ownercheck(relid, role) object_ownercheck(RelationRelationId, relid, role)
-#else
-#define compat_relation_ownercheck(relid, role) pg_class_ownercheck(relid, role)
-#endif
-
 /* PG 19 tells the planner for which EXPLAIN it plans. */
 #if PG_VERSION_NUM >= 190000
 #define COMPAT_PLANNER_ARGS		, struct ExplainState *es
