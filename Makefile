@@ -43,6 +43,7 @@ override with_llvm = no
 
 REGRESS_FILES := $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
 REGRESS := $(filter setup,$(REGRESS_FILES)) $(filter-out setup,$(REGRESS_FILES))
+REGRESS_OPTS += --encoding=UTF8
 ISOLATION := $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=pgseal
 TAP_TESTS = 1
