@@ -240,13 +240,17 @@ read_number(int64 *number, const char *block, int len, int width)
 	return true;
 }
 
-/* read_text: UTF-8 into the encoding of the database. */
-static Datum
-read_text(const char *block, int len)
+/* read_text: UTF-8 into the encoding of the database; text holds no zero byte. */
+static bool
+read_text(Datum *value, const char *block, int len)
 {
-	char	   *copy = pnstrdup(block, len);
+	char	   *copy;
 
-	return CStringGetTextDatum(pg_any_to_server(copy, len, PG_UTF8));
+	if (memchr(block, '\0', len) != NULL)
+		return false;
+	copy = pnstrdup(block, len);
+	*value = CStringGetTextDatum(pg_any_to_server(copy, len, PG_UTF8));
+	return true;
 }
 
 /* read_text_array: the reverse of send_text_array(). */
@@ -265,9 +269,9 @@ read_text_array(Datum *value, const char *block, int len)
 		const char *element;
 		int			element_len;
 
-		if (!read_block(&element, &element_len, &reader))
+		if (!read_block(&element, &element_len, &reader) ||
+			!read_text(&elements[i], element, element_len))
 			return false;
-		elements[i] = read_text(element, element_len);
 	}
 	*value = PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
 	return reader.left == 0;
@@ -305,15 +309,14 @@ read_value(Datum *value, Oid type, const char *block, int len)
 			*value = Int64GetDatum(number);
 			return true;
 		case NAMEOID:
-			if (len >= NAMEDATALEN)
+			if (len >= NAMEDATALEN || memchr(block, '\0', len) != NULL)
 				return false;
 			name = palloc0(sizeof(NameData));
 			memcpy(NameStr(*name), block, len);
 			*value = NameGetDatum(name);
 			return true;
 		case TEXTOID:
-			*value = read_text(block, len);
-			return true;
+			return read_text(value, block, len);
 		case BYTEAOID:
 			*value = PointerGetDatum(cstring_to_text_with_len(block, len));
 			return true;

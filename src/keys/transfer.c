@@ -220,7 +220,7 @@ bind_role(RingRow *row)
 {
 	Oid			role;
 
-	if (row->table != RING_GRANT)
+	if (row->table != RING_GRANT || row->nulls[GRANT_ROLE_NAME])
 		return;
 	role = get_role_oid(NameStr(*DatumGetName(row->values[GRANT_ROLE_NAME])), true);
 	ring_set(row, GRANT_ROLE, ObjectIdGetDatum(role));
