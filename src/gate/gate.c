@@ -11,6 +11,7 @@
 #include "gate/internal.h"
 
 #include "access/xact.h"
+#include "utils/inval.h"
 
 /* gate_init: open the room. */
 void
@@ -53,6 +54,25 @@ refuse(SealError error, uint32 key_id, const char *what)
 }
 
 /*
+ * follow_changes
+ *		Take note of other sessions' changes at the first key of each statement.
+ *
+ * PostgreSQL itself does so when it takes a new lock.  A statement that runs
+ * again in an open transaction, and a FETCH, take none.
+ */
+static inline void
+follow_changes(void)
+{
+	static TimestampTz seen = 0;
+
+	if (unlikely(seen != GetCurrentStatementStartTimestamp()))
+	{
+		seen = GetCurrentStatementStartTimestamp();
+		AcceptInvalidationMessages();
+	}
+}
+
+/*
  * ask
  *		May the current role use this key for any of these verbs?
  *
@@ -61,9 +81,11 @@ refuse(SealError error, uint32 key_id, const char *what)
 static SealError
 ask(uint32 key_id, int verbs)
 {
-	SealError	error = ring_verify();
+	SealError	error;
 	const RingKey *key;
 
+	follow_changes();
+	error = ring_verify();
 	if (unlikely(error != SEAL_OK))
 		return error;
 	if (rights_hold(key_id, verbs))
