@@ -9,12 +9,15 @@
 #include "base/base.h"
 
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/extension.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#define SEAL_EXTENSION		"pgseal"
 #define SEAL_SCHEMA			"seal"
 #define WITNESS_TABLE		"ring_head"
 
@@ -57,17 +60,32 @@ seal_relation_oid(const char *name)
 	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
+/* look: is there a table of ours, and not one that somebody calls so? */
+static Presence
+look(void)
+{
+	Oid			witness = seal_relation_oid(WITNESS_TABLE);
+	Oid			extension;
+
+	if (!OidIsValid(witness))
+		return PRESENCE_NO;
+	extension = get_extension_oid(SEAL_EXTENSION, true);
+	if (!OidIsValid(extension) || getExtensionOfObject(RelationRelationId, witness) != extension)
+		return PRESENCE_NO;
+	return PRESENCE_YES;
+}
+
 /*
  * seal_in_database
  *		Does this database have the extension?  Needs a live transaction.
  *
- * Asks for a table of ours rather than for pg_extension, which has no cache.
+ * Starts from a table of ours, which is found in a cache; pg_extension has none.
  */
 bool
 seal_in_database(void)
 {
 	if (presence == PRESENCE_UNKNOWN && IsTransactionState())
-		presence = OidIsValid(seal_relation_oid(WITNESS_TABLE)) ? PRESENCE_YES : PRESENCE_NO;
+		presence = look();
 	return presence == PRESENCE_YES;
 }
 

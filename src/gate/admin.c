@@ -152,6 +152,9 @@ pgseal_ring_changed(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function \"%s\" was not called by trigger manager", "ring_changed")));
 	trigger = (TriggerData *) fcinfo->context;
+	if (RelationGetNamespace(trigger->tg_relation) != seal_schema_oid(true))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function \"%s\" is for the tables of the key ring only", "ring_changed")));
 	CacheInvalidateRelcache(trigger->tg_relation);
 	admin_note("admin", "ring_changed", NULL,
 				psprintf("table=%s", RelationGetRelationName(trigger->tg_relation)));

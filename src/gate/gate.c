@@ -76,19 +76,27 @@ follow_changes(void)
  * ask
  *		May the current role use this key for any of these verbs?
  *
- * SEAL_OK or the reason why not.
+ * SEAL_OK or the reason why not.  Looking up roles can bring news of a change of
+ * the ring; an answer counts only about the ring that was verified.
  */
 static SealError
 ask(uint32 key_id, int verbs)
 {
 	SealError	error;
 	const RingKey *key;
+	uint64		stamp;
+	bool		held;
 
 	follow_changes();
-	error = ring_verify();
-	if (unlikely(error != SEAL_OK))
-		return error;
-	if (rights_hold(key_id, verbs))
+	do
+	{
+		error = ring_verify();
+		if (unlikely(error != SEAL_OK))
+			return error;
+		stamp = ring_stamp();
+		held = rights_hold(key_id, verbs);
+	} while (unlikely(stamp != ring_stamp()));
+	if (held)
 		return SEAL_OK;
 	key = ring_key_by_id(key_id);
 	return key == NULL || key->dropped ? SEAL_E_UNKNOWN_KEY : SEAL_E_DENIED;
@@ -193,7 +201,7 @@ gate_search(uint32 key_id)
 		refuse(error, key_id, verb_name(VERB_SEARCH));
 	key = lend(key_id, 0, verb_name(VERB_SEARCH));
 	if (unlikely(sealkey_token(key) == NULL))
-		ring_raise(SEAL_E_NOT_SEARCHABLE, key_id);
+		refuse(SEAL_E_NOT_SEARCHABLE, key_id, verb_name(VERB_SEARCH));
 	return key;
 }
 

@@ -77,6 +77,11 @@ BEGIN
   END LOOP;
 END $$;
 
+CREATE FUNCTION seal.key_of_type(type oid, typmod integer) RETURNS integer
+  AS 'MODULE_PATHNAME', 'pgseal_key_of_type' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION seal.key_of_type(oid, integer) IS
+  'id of the key of a sealed type or of a domain over one; NULL for other types';
+
 CREATE VIEW seal.keys AS
   SELECT k.name, k.id, k.searchable, k.pad,
     (SELECT count(*)::integer FROM seal.key_version v WHERE v.key = k.id) AS versions,
@@ -85,9 +90,8 @@ CREATE VIEW seal.keys AS
           FROM pg_catalog.pg_attribute a
             JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-          WHERE a.atttypmod = k.id AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'm', 'c')
-            AND t.typnamespace = 'pg_catalog'::regnamespace AND t.typname LIKE 'sealed\_%'
+            JOIN LATERAL seal.key_of_type(a.atttypid, a.atttypmod) AS column_key ON column_key = k.id
+          WHERE NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'm', 'c')
           ORDER BY 1) AS columns
   FROM seal.key k
   WHERE NOT k.dropped;

@@ -32,8 +32,6 @@ typedef struct RightsChange
 	const char *scope;
 } RightsChange;
 
-static const char *const verb_names[] = {"seal", "search", "reveal"};	/* bit 0, 1, 2 */
-
 /* parse_verbs: verbs of an array; 22023 for what is none. */
 static int
 parse_verbs(ArrayType *array)
@@ -47,18 +45,13 @@ parse_verbs(ArrayType *array)
 	for (int i = 0; i < count; i++)
 	{
 		char	   *name = nulls[i] ? "null" : TextDatumGetCString(elements[i]);
-		int			bit;
+		int			verb = verb_of_name(name);
 
-		for (bit = 0; bit < (int) lengthof(verb_names); bit++)
-		{
-			if (strcmp(name, verb_names[bit]) == 0)
-				break;
-		}
-		if (bit == lengthof(verb_names))
+		if (verb == 0)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("unknown verb \"%s\"", name),
 							errhint("Verbs are seal, search and reveal.")));
-		verbs |= 1 << bit;
+		verbs |= verb;
 	}
 	return verbs;
 }
@@ -67,10 +60,10 @@ parse_verbs(ArrayType *array)
 static Datum
 verbs_array(int verbs)
 {
-	Datum		elements[lengthof(verb_names)];
+	Datum		elements[VERB_COUNT];
 	int			count = 0;
 
-	for (int bit = 0; bit < (int) lengthof(verb_names); bit++)
+	for (int bit = 0; bit < VERB_COUNT; bit++)
 	{
 		if (verbs & (1 << bit))
 			elements[count++] = CStringGetTextDatum(verb_names[bit]);
@@ -85,7 +78,7 @@ verbs_text(int verbs)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	for (int bit = 0; bit < (int) lengthof(verb_names); bit++)
+	for (int bit = 0; bit < VERB_COUNT; bit++)
 	{
 		if (verbs & (1 << bit))
 			appendStringInfo(&text, "%s%s", text.len > 0 ? "," : "", verb_names[bit]);

@@ -11,6 +11,7 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -27,6 +28,7 @@
 PG_FUNCTION_INFO_V1(pgseal_create_key);
 PG_FUNCTION_INFO_V1(pgseal_rotate_key);
 PG_FUNCTION_INFO_V1(pgseal_drop_key);
+PG_FUNCTION_INFO_V1(pgseal_key_of_type);
 
 /* check_key_name: a name that a type modifier can spell without quotes. */
 static void
@@ -192,15 +194,39 @@ pgseal_rotate_key(PG_FUNCTION_ARGS)
 	PG_RETURN_INT16((int16) rotation.version);
 }
 
+/* key_of_type: key of a sealed type, or of a domain over one; -1 for any other type. */
+static int32
+key_of_type(Oid type, int32 typmod)
+{
+	Oid			typmodin;
+
+	if (type < FirstNormalObjectId)
+		return -1;
+	typmodin = get_typmodin(getBaseTypeAndTypmod(type, &typmod));
+	if (!OidIsValid(typmodin) || get_func_namespace(typmodin) != seal_schema_oid(true))
+		return -1;
+	return typmod;
+}
+
+/* seal.key_of_type(type oid, typmod integer) returns integer */
+Datum
+pgseal_key_of_type(PG_FUNCTION_ARGS)
+{
+	int32		key_id = key_of_type(PG_GETARG_OID(0), PG_GETARG_INT32(1));
+
+	if (key_id < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(key_id);
+}
+
 /* is_sealed_column: does a live column of a table hold values of this key? */
 static bool
 is_sealed_column(Form_pg_attribute attribute, uint32 key_id)
 {
 	char		relkind;
 
-	if (attribute->attisdropped || attribute->atttypmod != (int32) key_id)
-		return false;
-	if (get_func_namespace(get_typmodin(attribute->atttypid)) != seal_schema_oid(true))
+	if (attribute->attisdropped ||
+		key_of_type(attribute->atttypid, attribute->atttypmod) != (int32) key_id)
 		return false;
 	relkind = get_rel_relkind(attribute->attrelid);
 	return relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE ||
@@ -208,28 +234,57 @@ is_sealed_column(Form_pg_attribute attribute, uint32 key_id)
 		relkind == RELKIND_COMPOSITE_TYPE;
 }
 
-/* columns_of_key: names of the columns that hold values of a key, NULL when there are none. */
-static char *
-columns_of_key(uint32 key_id)
+/* add_columns: columns that hold values of a key, one a line. */
+static void
+add_columns(StringInfo names, uint32 key_id)
 {
 	Relation	attributes = table_open(AttributeRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(attributes, InvalidOid, false, NULL, 0, NULL);
-	StringInfoData names;
 	HeapTuple	tuple;
 
-	initStringInfo(&names);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_attribute attribute = (Form_pg_attribute) GETSTRUCT(tuple);
 
 		if (is_sealed_column(attribute, key_id))
-			appendStringInfo(&names, "%scolumn %s of %s", names.len > 0 ? "\n" : "",
+			appendStringInfo(names, "%scolumn %s of %s", names->len > 0 ? "\n" : "",
 							 quote_identifier(NameStr(attribute->attname)),
 							 quote_qualified_identifier(get_namespace_name(get_rel_namespace(attribute->attrelid)),
 														get_rel_name(attribute->attrelid)));
 	}
 	systable_endscan(scan);
 	table_close(attributes, AccessShareLock);
+}
+
+/* add_domains: domains of a key, one a line. */
+static void
+add_domains(StringInfo names, uint32 key_id)
+{
+	Relation	types = table_open(TypeRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(types, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_type type = (Form_pg_type) GETSTRUCT(tuple);
+
+		if (type->typtype == TYPTYPE_DOMAIN && key_of_type(type->oid, -1) == (int32) key_id)
+			appendStringInfo(names, "%sdomain %s", names->len > 0 ? "\n" : "",
+							 format_type_be(type->oid));
+	}
+	systable_endscan(scan);
+	table_close(types, AccessShareLock);
+}
+
+/* users_of_key: what needs a key, NULL when nothing does. */
+static char *
+users_of_key(uint32 key_id)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	add_columns(&names, key_id);
+	add_domains(&names, key_id);
 	return names.len > 0 ? names.data : NULL;
 }
 
@@ -257,13 +312,13 @@ drop_key(RingEditor *editor, void *arg)
 {
 	const char *name = arg;
 	uint32		id = admin_find_key(name, false);
-	char	   *columns = columns_of_key(id);
+	char	   *users = users_of_key(id);
 	RingRow		row;
 
-	if (columns != NULL)
+	if (users != NULL)
 		ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 						errmsg("cannot drop key \"%s\" because columns use it", name),
-						errdetail("%s", columns),
+						errdetail("%s", users),
 						errhint("Drop the columns first: without the key their values open nowhere, not even from backups.")));
 	(void) ring_find_key(&row, id);
 	ring_set(&row, KEY_DROPPED, BoolGetDatum(true));
@@ -279,6 +334,7 @@ pgseal_drop_key(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 
 	admin_require("seal.drop_key");
+	ring_exclude();
 	ring_change(drop_key, name);
 	admin_note("key", "drop", name, NULL);
 	PG_RETURN_VOID();

@@ -10,6 +10,7 @@
 #include "gate/gate.h"
 
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 /* role_name: name of a role, or its OID when it has none any more. */
 static const char *
@@ -20,12 +21,9 @@ role_name(Oid role)
 	return name != NULL ? name : psprintf("%u", role);
 }
 
-/*
- * gate_note
- *		Tell one event.  The strings are names, never values.
- */
-void
-gate_note(const GateEvent *event)
+/* write_line: the line itself. */
+static void
+write_line(const GateEvent *event)
 {
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("pgseal: %s %s%s%s%s%s%s%s login=%s session=%s role=%s",
@@ -39,4 +37,28 @@ gate_note(const GateEvent *event)
 					role_name(GetUserId())),
 			 errhidestmt(true),
 			 errhidecontext(true)));
+}
+
+/*
+ * gate_note
+ *		Tell one event.  The strings are names, never values.
+ *
+ * Written whatever log_min_messages says: a superuser can set it for his own
+ * session.
+ */
+void
+gate_note(const GateEvent *event)
+{
+	int			threshold = log_min_messages;
+
+	log_min_messages = LOG;
+	PG_TRY();
+	{
+		write_line(event);
+	}
+	PG_FINALLY();
+	{
+		log_min_messages = threshold;
+	}
+	PG_END_TRY();
 }

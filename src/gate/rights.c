@@ -34,12 +34,14 @@ static bool login_counts = false;
 static List *role_closure = NIL;
 static List *login_closure = NIL;
 static Answer answers[ANSWER_SLOTS];
+static uint64 memberships_changed = 0;	/* times */
 
 /* forget_answers: syscache callback; a membership changed. */
 static void
 forget_answers(Datum arg, int cacheid, uint32 hashvalue)
 {
 	asked_role = InvalidOid;
+	memberships_changed++;
 }
 
 void
@@ -104,16 +106,27 @@ keep_closure(List **kept, Oid role)
 	list_free(fresh);
 }
 
-/* ask_about: make the answers about these roles and this ring. */
+/*
+ * ask_about
+ *		Make the answers about these roles and this ring.
+ *
+ * Reading memberships can bring news of their change: then they are read again.
+ */
 static void
 ask_about(Oid role, Oid login, uint64 stamp)
 {
-	asked_role = InvalidOid;	/* an error, or a change meanwhile, leaves no answer behind */
+	uint64		before;
+
+	asked_role = InvalidOid;	/* an error leaves no answer behind */
 	memset(answers, 0, sizeof(answers));
-	login_counts = login != role && superuser_arg(login);
-	keep_closure(&role_closure, role);
-	if (login_counts)
-		keep_closure(&login_closure, login);
+	do
+	{
+		before = memberships_changed;
+		login_counts = login != role && superuser_arg(login);
+		keep_closure(&role_closure, role);
+		if (login_counts)
+			keep_closure(&login_closure, login);
+	} while (before != memberships_changed);
 	asked_login = login;
 	asked_stamp = stamp;
 	asked_role = role;

@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * roles.c
- *		Grants follow their roles: a rename is carried over, a drop refused.
+ *		Grants follow their roles: a rename is carried over, a drop refused, a
+ *		membership noted.
  *
  * Floor 3.  A grant names its role twice, by OID and by name, both under the
  * MAC.  Only the ring of the current database can be kept in step; elsewhere
@@ -14,21 +15,35 @@
 #include "access/table.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "tcop/utility.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 static object_access_hook_type prev_object_access_hook = NULL;
+static ProcessUtility_hook_type prev_process_utility_hook = NULL;
 
 /* What an edit is to carry over. */
 typedef struct Rename
 {
 	Oid			role;
+	NameData	old_name;
 	NameData	name;
 } Rename;
 
-/* has_grant: is there a row for this role that the ring vouches for? */
+/* counts: does a grant give something on a key that is still there? */
+static bool
+counts(const RingGrant *grant)
+{
+	const RingKey *key = ring_key_by_id(grant->key_id);
+
+	return grant->verbs != 0 && key != NULL && !key->dropped;
+}
+
+/* has_grant: has this role a right that counts? */
 static bool
 has_grant(Oid role)
 {
@@ -37,7 +52,7 @@ has_grant(Oid role)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (grants[i].role == role && grants[i].verbs != 0)
+		if (grants[i].role == role && counts(&grants[i]))
 			return true;
 	}
 	return false;
@@ -64,7 +79,29 @@ read_new_name(NameData *name, Oid role)
 	return found;
 }
 
-/* rename_grants: an edit; the rows of one role under its new name. */
+/* leave_tombstone: the old name has no right from now on, whatever an older ring says. */
+static void
+leave_tombstone(RingEditor *editor, RingRow row)
+{
+	ring_set(&row, GRANT_VERBS, PointerGetDatum(construct_empty_array(TEXTOID)));
+	ring_write(editor, &row);
+}
+
+/* rename_grant: one row under the role's new name. */
+static void
+rename_grant(RingEditor *editor, const RingRow *row, Rename *rename)
+{
+	RingRow		renamed = *row;
+	RingRow		there;
+	uint32		key_id = DatumGetInt32(row->values[GRANT_KEY]);
+
+	renamed.tuple = ring_find_grant(&there, key_id, NameStr(rename->name)) ? there.tuple : NULL;
+	ring_set(&renamed, GRANT_ROLE_NAME, NameGetDatum(&rename->name));
+	ring_write(editor, &renamed);
+	leave_tombstone(editor, *row);
+}
+
+/* rename_grants: an edit; all rows of one role. */
 static void
 rename_grants(RingEditor *editor, void *arg)
 {
@@ -78,10 +115,9 @@ rename_grants(RingEditor *editor, void *arg)
 		if (!ring_row_valid(RING_GRANT, i))
 			continue;
 		ring_row(&row, RING_GRANT, i);
-		if (DatumGetObjectId(row.values[GRANT_ROLE_OID]) != rename->role)
-			continue;
-		ring_set(&row, GRANT_ROLE_NAME, NameGetDatum(&rename->name));
-		ring_write(editor, &row);
+		if (DatumGetObjectId(row.values[GRANT_ROLE_OID]) == rename->role &&
+			namestrcmp(DatumGetName(row.values[GRANT_ROLE_NAME]), NameStr(rename->old_name)) == 0)
+			rename_grant(editor, &row, rename);
 	}
 }
 
@@ -97,6 +133,7 @@ role_altered(Oid role)
 		return;
 	if (ring_verify() != SEAL_OK || !has_grant(role))
 		return;
+	namestrcpy(&rename.old_name, old_name);
 	ring_change(rename_grants, &rename);
 	gate_note(&(GateEvent) {
 		.action = "grant",.what = "rename_role",.detail = psprintf("to=%s", NameStr(rename.name))
@@ -114,11 +151,9 @@ keys_of(Oid role)
 	initStringInfo(&names);
 	for (int i = 0; i < count; i++)
 	{
-		const RingKey *key = ring_key_by_id(grants[i].key_id);
-
-		if (grants[i].role == role && grants[i].verbs != 0)
+		if (grants[i].role == role && counts(&grants[i]))
 			appendStringInfo(&names, "%srights on key \"%s\"", names.len > 0 ? "\n" : "",
-							 key != NULL ? NameStr(key->name) : "?");
+							 NameStr(ring_key_by_id(grants[i].key_id)->name));
 	}
 	return names.data;
 }
@@ -150,9 +185,58 @@ follow_roles(ObjectAccessType access, Oid classId, Oid objectId, int subId, void
 		role_dropped(objectId);
 }
 
+/* membership_text: who gets what, or loses it; names of roles only. */
+static char *
+membership_text(const GrantRoleStmt *stmt)
+{
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	foreach(cell, stmt->granted_roles)
+		appendStringInfo(&text, "%s%s", text.len > 0 ? "," : "roles=",
+						 ((AccessPriv *) lfirst(cell))->priv_name);
+	appendStringInfoString(&text, stmt->is_grant ? " to=" : " from=");
+	foreach(cell, stmt->grantee_roles)
+	{
+		RoleSpec   *role = lfirst(cell);
+
+		appendStringInfo(&text, "%s%s", cell == list_head(stmt->grantee_roles) ? "" : ",",
+						 role->roletype == ROLESPEC_CSTRING ? role->rolename : "current_role");
+	}
+	return text.data;
+}
+
+/*
+ * note_memberships
+ *		ProcessUtility_hook.  Rights reach members: a membership given is a right
+ *		given, in whatever database of the server it is done.
+ */
+static void
+note_memberships(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+				 ProcessUtilityContext context, ParamListInfo params,
+				 QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	char	   *detail = IsA(pstmt->utilityStmt, GrantRoleStmt) ?
+		membership_text((GrantRoleStmt *) pstmt->utilityStmt) : NULL;
+
+	if (prev_process_utility_hook)
+		(*prev_process_utility_hook) (pstmt, queryString, readOnlyTree, context, params,
+									  queryEnv, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params,
+								queryEnv, dest, qc);
+	if (detail != NULL)
+		gate_note(&(GateEvent) {
+			.action = "grant",.what = "membership",.detail = detail
+		});
+}
+
 void
 roles_init(void)
 {
 	prev_object_access_hook = object_access_hook;
 	object_access_hook = follow_roles;
+	prev_process_utility_hook = ProcessUtility_hook;
+	ProcessUtility_hook = note_memberships;
 }

@@ -13,20 +13,6 @@
 #include "keys/keys.h"
 #include "utils/lsyscache.h"
 
-/* visit_sealed: TypeVisitor of column_holds_sealed(). */
-static bool
-visit_sealed(Oid type, int32 typmod, void *context)
-{
-	return sealed_kind_of_type(type) != SEALED_NONE;
-}
-
-/* column_holds_sealed: is it a sealed type, or does it hold one? */
-bool
-column_holds_sealed(Oid type)
-{
-	return type_walk(type, -1, visit_sealed, NULL);
-}
-
 /* column_key: key of a column of this type, -1 without one; false when the type is not sealed. */
 bool
 column_key(Oid type, int32 typmod, int32 *key)

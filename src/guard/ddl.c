@@ -10,6 +10,7 @@
  *------------------------------------------------------------------------*/
 #include "guard/internal.h"
 
+#include "keys/keys.h"
 #include "access/relation.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_attribute.h"
@@ -61,6 +62,21 @@ range_element(Oid type)
 	return get_range_subtype(OidIsValid(range) ? range : type);
 }
 
+/* hold_key: the key of a column that is being made is not dropped meanwhile. */
+static void
+hold_key(Oid type, int32 typmod)
+{
+	const RingKey *row;
+	int32		key;
+
+	if (!column_key(type, typmod, &key) || key < 0)
+		return;
+	ring_hold();
+	row = ring_key_by_id((uint32) key);
+	if (row != NULL && row->dropped)
+		error_raise(SEAL_E_UNKNOWN_KEY, NameStr(row->name));
+}
+
 /* check_column_type: of a column or a domain. */
 static void
 check_column_type(const char *name, Oid type, int32 typmod)
@@ -73,6 +89,7 @@ check_column_type(const char *name, Oid type, int32 typmod)
 		error_raise(SEAL_E_ARRAY, name);
 	if (sealed_kind_of_type(range_element(type)) != SEALED_NONE)
 		error_raise(SEAL_E_TOKEN_ORDER, NULL);
+	hold_key(type, typmod);
 }
 
 static void
@@ -324,13 +341,13 @@ ddl_check_statistics(Oid statistics)
 		Form_pg_attribute column = (Form_pg_attribute) GETSTRUCT(column_row(form->stxrelid,
 																			form->stxkeys.values[i]));
 
-		if (column_holds_sealed(column->atttypid))
+		if (sealed_type_inside(column->atttypid))
 			error_raise(SEAL_E_STORED_USE, "statistics object of kind mcv");
 	}
 	exprs = fresh_tree(StatisticExtRelationId, row, Anum_pg_statistic_ext_stxexprs);
 	stored_check(exprs, "statistics object");
 	foreach(cell, (List *) exprs)
-		if (column_holds_sealed(exprType(lfirst(cell))))
+		if (sealed_type_inside(exprType(lfirst(cell))))
 			error_raise(SEAL_E_STORED_USE, "statistics object");
 }
 
@@ -339,26 +356,32 @@ ddl_check_statistics(Oid statistics)
  * ----------
  */
 
-/* refuse_reveal: walker over the query of a materialized view. */
+/* check_matview: walker over the query of a materialized view. */
 static bool
-refuse_reveal(Node *node, void *context)
+check_matview(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, refuse_reveal, context, 0);
-	if (IsA(node, FuncExpr) && stored_is_reveal((FuncExpr *) node))
-		error_raise(SEAL_E_STORED_REVEAL, "materialized view");
-	return expression_tree_walker(node, refuse_reveal, context);
+		return query_tree_walker((Query *) node, check_matview, context, 0);
+	stored_check_in_query(node, "materialized view");
+	return expression_tree_walker(node, check_matview, context);
 }
 
 /*
- * ddl_check_rule
- *		CREATE MATERIALIZED VIEW; its query is a rule.
+ * ddl_check_matview
+ *		The query of a materialized view, or the actions of the rule that keeps it.
  *
- * A reveal behind a view or a function is stopped by the gate, which opens
- * nothing while a materialized view is filled.
+ * A reveal or a search behind a view or a function is stopped by the gate,
+ * which lends no key for either while a materialized view is filled.
  */
+void
+ddl_check_matview(Node *query)
+{
+	(void) check_matview(query, NULL);
+}
+
+/* ddl_check_rule: of a materialized view; other rules are planned when they are used. */
 void
 ddl_check_rule(Oid rule)
 {
@@ -369,7 +392,7 @@ ddl_check_rule(Oid rule)
 		return;
 	relation = relation_row(((Form_pg_rewrite) GETSTRUCT(row))->ev_class);
 	if (relation != NULL && ((Form_pg_class) GETSTRUCT(relation))->relkind == RELKIND_MATVIEW)
-		(void) refuse_reveal(fresh_tree(RewriteRelationId, row, Anum_pg_rewrite_ev_action), NULL);
+		ddl_check_matview(fresh_tree(RewriteRelationId, row, Anum_pg_rewrite_ev_action));
 }
 
 /* ddl_check_partition_key: rows are routed by tokens, which have no order. */
@@ -386,7 +409,7 @@ ddl_check_partition_key(Oid relation)
 	key = RelationGetPartitionKey(table);
 	for (i = 0; key != NULL && i < key->partnatts; i++)
 	{
-		if (!column_holds_sealed(key->parttypid[i]))
+		if (!sealed_type_inside(key->parttypid[i]))
 			continue;
 		if (key->strategy == PARTITION_STRATEGY_RANGE)
 			error_raise(SEAL_E_TOKEN_ORDER, NULL);

@@ -103,9 +103,18 @@ created_relation(const RangeVar *name)
 	return get_relname_relid(name->relname, RangeVarGetCreationNamespace(name));
 }
 
+/* is_matview: CREATE MATERIALIZED VIEW. */
+static bool
+is_matview(Node *statement)
+{
+	return IsA(statement, CreateTableAsStmt) &&
+		((CreateTableAsStmt *) statement)->objtype == OBJECT_MATVIEW;
+}
+
 /*
  * guard_utility
- *		ProcessUtility_hook: partition keys, which no access hook shows.
+ *		ProcessUtility_hook: partition keys, which no access hook shows, and
+ *		materialized views, which are planned and filled before one shows them.
  *
  * The look at the database also tells the log room, which can read no
  * catalog, whether statements here may hold what is to be sealed.
@@ -119,6 +128,8 @@ guard_utility(PlannedStmt *statement, const char *query_string, bool read_only_t
 	bool		partitioned = IsA(create, CreateStmt) && create->partspec != NULL;
 
 	(void) seal_in_database();
+	if (is_matview(statement->utilityStmt) && is_on_duty())
+		ddl_check_matview(((CreateTableAsStmt *) statement->utilityStmt)->query);
 	run_utility(statement, query_string, read_only_tree, context, params,
 				environment, dest, completion);
 	if (partitioned && is_on_duty())

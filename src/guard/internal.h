@@ -28,11 +28,11 @@ extern void ddl_check_default(Oid relation, AttrNumber column);
 extern void ddl_check_constraint(Oid constraint);
 extern void ddl_check_trigger(Oid trigger);
 extern void ddl_check_statistics(Oid statistics);
+extern void ddl_check_matview(Node *query);
 extern void ddl_check_rule(Oid rule);
 extern void ddl_check_partition_key(Oid relation);
 
 /* column.c */
-extern bool column_holds_sealed(Oid type);
 extern bool column_key(Oid type, int32 typmod, int32 *key);
 extern void column_require_searchable(int32 key);
 extern void column_require_searchable_inside(Oid type, int32 typmod);
@@ -40,7 +40,7 @@ extern void column_require_searchable_inside(Oid type, int32 typmod);
 /* stored.c */
 extern void stored_check(Node *expr, const char *kind);
 extern void stored_check_default(Node *expr, const char *kind);
-extern bool stored_is_reveal(FuncExpr *call);
+extern void stored_check_in_query(Node *node, const char *kind);
 
 /* log.c */
 extern void log_init(void);

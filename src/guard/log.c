@@ -17,6 +17,8 @@
 
 static emit_log_hook_type prev_emit_log_hook = NULL;
 
+static int	twin_severity = 0;	/* of the report whose twin is on its way to the hook; 0: none is */
+
 /* is_crash_report: the postmaster tells what a crashed process was running. */
 static bool
 is_crash_report(const ErrorData *report)
@@ -30,8 +32,10 @@ is_crash_report(const ErrorData *report)
  *		Write a report to the log alone, without the query inside a function.
  *
  * There is no switch for this field, and clearing it would take it from the
- * client.  A report that goes to the log alone is of level LOG, so its own
- * severity leads the message.
+ * client, so the log gets a twin.  A twin of level ERROR would end the command
+ * once more; it is thrown as LOG, and redact_report() gives it its severity
+ * when nothing but the printing is left.  Printing may not be interrupted: the
+ * client still waits for the report itself.
  */
 static void
 log_without_query(ErrorData *report)
@@ -40,29 +44,43 @@ log_without_query(ErrorData *report)
 	ErrorData	twin = *report;
 
 	twin.elevel = LOG_SERVER_ONLY;
-	twin.message = psprintf("%s:  %s", _(error_severity(report->elevel)),
-							report->message ? report->message : _("missing error text"));
 	twin.internalquery = NULL;
 	twin.internalpos = 0;
 	twin.context = NULL;
+	twin_severity = report->elevel;
 	error_context_stack = NULL;
+	HOLD_INTERRUPTS();
 	ThrowErrorData(&twin);
+	RESUME_INTERRUPTS();
 	error_context_stack = callbacks;
 	report->output_to_server = false;
+}
+
+/* is_twin: is it the report that log_without_query() is writing?  No other is taken for it later. */
+static bool
+is_twin(const ErrorData *report, int *severity)
+{
+	*severity = twin_severity;
+	twin_severity = 0;
+	return *severity != 0 && report->elevel == LOG_SERVER_ONLY;
 }
 
 /*
  * redact_report
  *		emit_log_hook.
  *
- * Whoever was here first sees the report as it was.  The statement of another
- * process stands in the detail that a deadlock gives the log alone; without
- * it the log shows the client's.
+ * Whoever was here first sees the report as it was, and no twin.  The
+ * statement of another process stands in the detail that a deadlock gives the
+ * log alone; without it the log shows the client's.
  */
 static void
 redact_report(ErrorData *report)
 {
-	if (prev_emit_log_hook)
+	int			severity;
+
+	if (is_twin(report, &severity))
+		report->elevel = severity;
+	else if (prev_emit_log_hook)
 		(*prev_emit_log_hook) (report);
 	if (is_crash_report(report))
 		report->detail = NULL;

@@ -44,7 +44,7 @@ holds_sealed(Node *node, void *context)
 		return false;
 	if (IsA(node, List))
 		return expression_tree_walker(node, holds_sealed, context);
-	return column_holds_sealed(exprType(node));
+	return sealed_type_inside(exprType(node));
 }
 
 /* takes_sealed: is one of a node's arguments sealed? */
@@ -218,9 +218,9 @@ is_cast_out(FuncExpr *call, Oid source)
 	return is_cast && sealed_kind_of_type(call->funcresulttype) == SEALED_NONE;
 }
 
-/* stored_is_reveal: seal.reveal, seal.show, and casts out of a sealed type. */
-bool
-stored_is_reveal(FuncExpr *call)
+/* is_reveal: seal.reveal, seal.show, and casts out of a sealed type. */
+static bool
+is_reveal(FuncExpr *call)
 {
 	Oid			source = call->args != NIL ? exprType(linitial(call->args)) : InvalidOid;
 	char	   *name;
@@ -245,15 +245,24 @@ refuse_plain_constant(Node *value, Stored *stored)
 		error_raise(SEAL_E_STORED_PLAIN, stored->kind);
 }
 
+/* check_sealing: only a DEFAULT may seal a plain value; of all else every write, and a restore, would need the key. */
+static void
+check_sealing(Node *value, Stored *stored)
+{
+	refuse_plain_constant(value, stored);
+	if (!stored->is_default && !holds_sealed(value, NULL))
+		error_raise(SEAL_E_STORED_USE, stored->kind);
+}
+
 /* check_function: a call is allowed only as the cast of a DEFAULT to its column's key. */
 static void
 check_function(FuncExpr *call, Stored *stored)
 {
 	if (sealed_kind_of_type(call->funcresulttype) != SEALED_NONE && call->args != NIL)
-		refuse_plain_constant(linitial(call->args), stored);
+		check_sealing(linitial(call->args), stored);
 	if (!takes_sealed((Node *) call))
 		return;
-	if (stored_is_reveal(call))
+	if (is_reveal(call))
 		error_raise(SEAL_E_STORED_REVEAL, stored->kind);
 	if (!exprIsLengthCoercion((Node *) call, NULL))
 		error_raise(SEAL_E_STORED_USE, stored->kind);
@@ -267,7 +276,7 @@ static void
 check_io_cast(CoerceViaIO *cast, Stored *stored)
 {
 	if (sealed_kind_of_type(cast->resulttype) != SEALED_NONE)
-		refuse_plain_constant((Node *) cast->arg, stored);
+		check_sealing((Node *) cast->arg, stored);
 	if (takes_sealed((Node *) cast))
 		error_raise(SEAL_E_STORED_USE, stored->kind);
 }
@@ -316,6 +325,74 @@ stored_walker(Node *node, void *context)
 			break;
 	}
 	return expression_tree_walker(node, stored_walker, context);
+}
+
+/* ----------
+ * Queries
+ * ----------
+ */
+
+/* check_bound_item: one side, or value, of what the planner will bind to the key of the other. */
+static void
+check_bound_item(Node *item, Stored *stored)
+{
+	if (IsA(item, Const) && ((Const *) item)->constisnull)
+		return;
+	if (!holds_sealed(item, NULL))
+		error_raise(IsA(eval_const_expressions(NULL, item), Const) ? SEAL_E_STORED_LITERAL
+					: SEAL_E_STORED_USE, stored->kind);
+	if (IsA(item, Const))
+		(void) constant_key((Const *) item, stored);
+}
+
+/* check_bound_operator: an operator of a query; those of sealed types are = and <>. */
+static void
+check_bound_operator(Oid operator, List *args, Stored *stored)
+{
+	Oid			left,
+				right;
+	ListCell   *side,
+			   *item;
+
+	op_input_types(operator, &left, &right);
+	if (sealed_kind_of_type(left) == SEALED_NONE && sealed_kind_of_type(right) == SEALED_NONE)
+		return;
+	foreach(side, args)
+		foreach(item, compared_items(lfirst(side)))
+			check_bound_item(lfirst(item), stored);
+}
+
+/*
+ * stored_check_in_query
+ *		One node of a query that is stored with what it gave, and run anew by
+ *		whoever refreshes that: 0A000 when it would open or search a value.
+ *
+ * Unlike a stored expression the query is planned each time, which refuses
+ * keys that differ, are not known or not searchable.
+ */
+void
+stored_check_in_query(Node *node, const char *kind)
+{
+	Stored		stored = {kind, false};
+
+	switch (nodeTag(node))
+	{
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+			check_bound_operator(((OpExpr *) node)->opno, ((OpExpr *) node)->args, &stored);
+			break;
+		case T_ScalarArrayOpExpr:
+			check_bound_operator(((ScalarArrayOpExpr *) node)->opno, ((ScalarArrayOpExpr *) node)->args,
+								 &stored);
+			break;
+		case T_FuncExpr:
+			if (is_reveal((FuncExpr *) node))
+				error_raise(SEAL_E_STORED_REVEAL, kind);
+			break;
+		default:
+			break;
+	}
 }
 
 /* stored_check: 0A000 when an expression, a list of them, or NULL for none, uses a sealed value. */

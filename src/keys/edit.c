@@ -2,8 +2,8 @@
  * edit.c
  *		Changes of the key ring, whole or not at all.
  *
- * Floor 1.  One change at a time: an editor holds ShareRowExclusiveLock on
- * seal.ring_head until the end of its transaction.  Rows are written as
+ * Floor 1.  One change at a time: an editor holds ShareRowExclusiveLock on the
+ * ring's tables until the end of its transaction, seal.ring_head first.  Rows are written as
  * catalog rows are, without SPI: no search_path, trigger or row security of
  * somebody else comes between; the head is written last.
  *
@@ -91,7 +91,7 @@ ring_write_kept(RingEditor *editor, RingRow *row)
 	store_row(editor, row);
 }
 
-/* wrap_for: a secret, wrapped for its row under the editor's root. */
+/* ring_wrap: a secret, wrapped for its row under the editor's root. */
 Datum
 ring_wrap(RingEditor *editor, const RingRow *row, const unsigned char secret[SECRET_BYTES])
 {
@@ -177,7 +177,39 @@ choose_root(const RootSet *roots)
 	return ring_root()[0] == '\0' ? &roots->roots[0] : roots_find(roots, ring_root());
 }
 
-/* use_root: write under this root from now on. */
+/* writes_keys: was any row of seal.key written under this root? */
+static bool
+writes_keys(const Root *root)
+{
+	const LoadedTable *keys = ring_table(RING_KEY);
+	HmacKey		mac_key;
+	bool		found = false;
+
+	root_mac_key(&mac_key, root);
+	for (int i = 0; i < keys->count && !found; i++)
+	{
+		RingRow		row;
+
+		row_deform(&row, RING_KEY, keys->tuples[i], keys->desc);
+		found = row_mac_fits(&row, keys->desc, root->fingerprint, &mac_key);
+	}
+	sodium_memzero(&mac_key, sizeof(mac_key));
+	return found;
+}
+
+/* find_root: the root that the keys say they are under, whatever the head says. */
+static const Root *
+find_root(const RootSet *roots)
+{
+	for (int i = 0; i < roots->count; i++)
+	{
+		if (writes_keys(&roots->roots[i]))
+			return &roots->roots[i];
+	}
+	return ring_rows(RING_KEY) == 0 ? &roots->roots[0] : NULL;
+}
+
+/* ring_use_root: write under this root from now on. */
 void
 ring_use_root(RingEditor *editor, const Root *root)
 {
@@ -196,13 +228,43 @@ lock_ring(void)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("extension pgseal is not installed in this database"),
 						errhint("CREATE EXTENSION pgseal;")));
-	LockRelationOid(head, ShareRowExclusiveLock);
+	for (int table = RING_HEAD; table >= 0; table--)
+		LockRelationOid(seal_relation_oid(ring_table_name(table)), ShareRowExclusiveLock);
 	ring_reload();
+}
+
+/*
+ * ring_hold
+ *		Until the end of the transaction no key goes away: something that
+ *		needs one is being made.
+ */
+void
+ring_hold(void)
+{
+	Oid			head = seal_relation_oid(ring_table_name(RING_HEAD));
+
+	if (OidIsValid(head))
+		LockRelationOid(head, AccessShareLock);
+}
+
+/*
+ * ring_exclude
+ *		Wait for whoever is making something that needs a key, and keep others
+ *		from it until the end of the transaction.
+ */
+void
+ring_exclude(void)
+{
+	Oid			head = seal_relation_oid(ring_table_name(RING_HEAD));
+
+	PreventCommandIfReadOnly("a change of the key ring");
+	if (OidIsValid(head))
+		LockRelationOid(head, AccessExclusiveLock);
 }
 
 /* edit_with_roots: run an edit and write the head; roots and keys are wiped on every way out. */
 static void
-edit_with_roots(RingEdit edit, void *arg)
+edit_with_roots(RingEdit edit, void *arg, const Root *(*choose) (const RootSet *roots))
 {
 	RingEditor *editor = sodium_malloc(sizeof(RingEditor));
 	SealError	error;
@@ -216,7 +278,7 @@ edit_with_roots(RingEdit edit, void *arg)
 
 		if (error != SEAL_OK)
 			ring_raise(error, 0);
-		root = choose_root(editor->roots);
+		root = choose(editor->roots);
 		if (root == NULL)
 			ring_raise(SEAL_E_ROOT_UNKNOWN, 0);
 		ring_use_root(editor, root);
@@ -248,7 +310,7 @@ ring_change(RingEdit edit, void *arg)
 	error = ring_verify();
 	if (error != SEAL_OK)
 		ring_raise(error, 0);
-	edit_with_roots(edit, arg);
+	edit_with_roots(edit, arg, choose_root);
 }
 
 /* accept_rows: an edit that changes no row. */
@@ -259,8 +321,8 @@ accept_rows(RingEditor *editor, void *arg)
 
 /*
  * ring_accept
- *		Vouch for the rows as they are: a new head.  Rows whose own MAC does
- *		not fit stay what they are.
+ *		Vouch for the rows as they are: a new head, under the root that the
+ *		keys are under.  Rows whose own MAC does not fit stay what they are.
  */
 void
 ring_accept(void)
@@ -269,9 +331,9 @@ ring_accept(void)
 
 	lock_ring();
 	error = ring_verify();
-	if (error != SEAL_OK && error != SEAL_E_RING_CLOSED)
+	if (error == SEAL_E_NO_ROOT || error == SEAL_E_ROOT_FILE)
 		ring_raise(error, 0);
-	edit_with_roots(accept_rows, NULL);
+	edit_with_roots(accept_rows, NULL, find_root);
 }
 
 /* rewrap_row: the same row under the new root. */

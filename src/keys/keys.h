@@ -25,7 +25,10 @@
 #define VERB_SEAL		0x01
 #define VERB_SEARCH		0x02
 #define VERB_REVEAL		0x04
+#define VERB_COUNT		3
 #define VERB_ALL		(VERB_SEAL | VERB_SEARCH | VERB_REVEAL)
+
+extern const char *const verb_names[VERB_COUNT];	/* of bit 0, 1, 2 */
 
 /* One row of seal.key as last loaded.  Valid until the next call into this room. */
 typedef struct RingKey
@@ -127,6 +130,7 @@ extern SealError ring_verify(void);
 extern const RingGrant *ring_grants(int *count);
 extern GrantState ring_grant_state(uint32 key_id, const char *role_name);
 extern const char *ring_root(void);
+extern int	verb_of_name(const char *name);
 extern void ring_raise(SealError error, uint32 key_id) pg_attribute_noreturn();
 
 /* secrets.c */
@@ -140,6 +144,8 @@ extern const HmacKey *sealkey_token(const SealKey *key);
 /* edit.c: changes of the ring, whole or not at all */
 typedef void (*RingEdit) (RingEditor *editor, void *arg);
 extern void ring_change(RingEdit edit, void *arg);
+extern void ring_hold(void);
+extern void ring_exclude(void);
 extern void ring_accept(void);
 extern char *ring_rewrap_all(void);
 extern int	ring_rows(RingTable table);

@@ -18,6 +18,7 @@
 #include "keys/ring.h"
 
 #include "access/genam.h"
+#include "access/heaptoast.h"
 #include "access/table.h"
 #include "catalog/pg_authid.h"
 #include "keys/secrets.h"
@@ -90,6 +91,25 @@ ring_init(void)
 	CacheRegisterSyscacheCallback(AUTHOID, forget_roles, (Datum) 0);
 }
 
+/*
+ * copy_row
+ *		One row, with nothing left in a TOAST table that VACUUM may clean.
+ *
+ * 55000 for a row that lacks what pgseal always writes: a constraint was taken
+ * away to make it.
+ */
+static HeapTuple
+copy_row(RingTable table, HeapTuple tuple, TupleDesc desc)
+{
+	HeapTuple	copy = HeapTupleHasExternal(tuple) ? toast_flatten_tuple(tuple, desc) : heap_copytuple(tuple);
+	RingRow		row;
+
+	row_deform(&row, table, copy, desc);
+	if (!row_is_complete(&row))
+		error_raise(SEAL_E_RING_CLOSED, NULL);
+	return copy;
+}
+
 /* read_table: copy all rows of one table into the current memory context. */
 static void
 read_table(LoadedTable *loaded, RingTable table, Snapshot snapshot)
@@ -100,7 +120,7 @@ read_table(LoadedTable *loaded, RingTable table, Snapshot snapshot)
 	int			room = 16;
 
 	loaded->desc = CreateTupleDescCopy(RelationGetDescr(relation));
-	if (loaded->desc->natts != row_own_columns(table) + COMMON_COLUMNS)
+	if (!row_columns_fit(table, loaded->desc))
 		elog(ERROR, "table seal.%s does not have the columns this library expects", table_names[table]);
 	loaded->count = 0;
 	loaded->tuples = palloc(sizeof(HeapTuple) * room);
@@ -111,7 +131,7 @@ read_table(LoadedTable *loaded, RingTable table, Snapshot snapshot)
 			room *= 2;
 			loaded->tuples = repalloc(loaded->tuples, sizeof(HeapTuple) * room);
 		}
-		loaded->tuples[loaded->count++] = heap_copytuple(tuple);
+		loaded->tuples[loaded->count++] = copy_row(table, tuple, loaded->desc);
 	}
 	loaded->valid = palloc0(sizeof(bool) * (loaded->count + 1));
 	systable_endscan(scan);
@@ -148,9 +168,11 @@ read_ring(Ring *fresh)
 {
 	Snapshot	snapshot;
 
+	if (!seal_in_database())
+		return;
 	for (int i = 0; i < RING_TABLES; i++)
 		fresh->tables[i].oid = seal_relation_oid(table_names[i]);
-	if (!OidIsValid(fresh->tables[RING_HEAD].oid) || HistoricSnapshotActive())
+	if (HistoricSnapshotActive())
 		return;
 	snapshot = RegisterSnapshot(GetCatalogSnapshot(fresh->tables[RING_HEAD].oid));
 	for (int i = 0; i < RING_TABLES; i++)
@@ -387,26 +409,35 @@ close_keys(Ring *now)
 	}
 }
 
+const char *const verb_names[VERB_COUNT] = {"seal", "search", "reveal"};
+
+/* verb_of_name: the bit of a verb; 0 when there is none of that name. */
+int
+verb_of_name(const char *name)
+{
+	for (int i = 0; i < VERB_COUNT; i++)
+	{
+		if (strcmp(name, verb_names[i]) == 0)
+			return 1 << i;
+	}
+	return 0;
+}
+
 /* verb_mask: verbs of a row of seal.grant. */
 static int
 verb_mask(Datum verbs)
 {
-	static const char *const names[] = {"seal", "search", "reveal"};
 	Datum	   *elements;
+	bool	   *nulls;
 	int			count;
 	int			mask = 0;
 
 	deconstruct_array(DatumGetArrayTypeP(verbs), TEXTOID, -1, false, TYPALIGN_INT,
-					  &elements, NULL, &count);
+					  &elements, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
-		char	   *name = TextDatumGetCString(elements[i]);
-
-		for (int j = 0; j < (int) lengthof(names); j++)
-		{
-			if (strcmp(name, names[j]) == 0)
-				mask |= 1 << j;
-		}
+		if (!nulls[i])
+			mask |= verb_of_name(TextDatumGetCString(elements[i]));
 	}
 	return mask;
 }

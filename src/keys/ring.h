@@ -32,7 +32,8 @@ extern bool ring_wrapped_version(unsigned char wrapped[WRAPPED_BYTES], uint32 ke
 extern bool ring_wrapped_search(unsigned char wrapped[WRAPPED_BYTES], uint32 key_id);
 
 /* row.c */
-extern int	row_own_columns(RingTable table);
+extern bool row_columns_fit(RingTable table, TupleDesc desc);
+extern bool row_is_complete(const RingRow *row);
 extern int	row_column(RingTable table, CommonColumn column);
 extern void row_deform(RingRow *row, RingTable table, HeapTuple tuple, TupleDesc desc);
 extern void row_encode(StringInfo bytes, const RingRow *row, TupleDesc desc, bool with_mac);

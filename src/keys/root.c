@@ -63,26 +63,38 @@ check_owner_and_mode(const struct stat *st)
 	return SEAL_OK;
 }
 
-/* check_place: the folder is nobody else's to write, and lies outside the cluster. */
+/* check_folder: nobody else may put another file in the place of this one. */
+static SealError
+check_folder(const char *file)
+{
+	char		folder[PATH_MAX];
+	struct stat st;
+
+	strlcpy(folder, file, sizeof(folder));
+	get_parent_directory(folder);
+	if (stat(folder, &st) != 0)
+		return refuse("could not examine folder", folder);
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return refuse("folder must be owned by the database user or root:", folder);
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return refuse("folder must not be writable by group or others:", folder);
+	return SEAL_OK;
+}
+
+/* check_place: outside the cluster, in a safe folder; a link and what it names alike. */
 static SealError
 check_place(void)
 {
 	char		real[PATH_MAX];
 	char		data[PATH_MAX];
-	struct stat st;
+	SealError	error;
 
 	if (realpath(root_key_file, real) == NULL)
 		return refuse("could not find", root_key_file);
 	if (DataDir != NULL && realpath(DataDir, data) != NULL && path_is_prefix_of_path(data, real))
 		return refuse("file must not lie in the data directory", root_key_file);
-	get_parent_directory(real);
-	if (stat(real, &st) != 0)
-		return refuse("could not examine folder", real);
-	if (st.st_uid != geteuid() && st.st_uid != 0)
-		return refuse("folder must be owned by the database user or root:", real);
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return refuse("folder must not be writable by group or others:", real);
-	return SEAL_OK;
+	error = check_folder(root_key_file);
+	return error != SEAL_OK ? error : check_folder(real);
 }
 
 /* parse_roots: one root a line, the active one first; blank lines and # comments pass. */

@@ -29,11 +29,55 @@ static const int own_columns[RING_TABLES] = {
 	[RING_HEAD] = HEAD_OWN_COLUMNS,
 };
 
-/* row_own_columns: columns of a table before the common ones. */
-int
-row_own_columns(RingTable table)
+/* Types of the columns in keys.sql; the common ones follow the own ones. */
+static const Oid column_types[RING_TABLES][RING_MAX_COLUMNS] = {
+	[RING_KEY] = {
+		INT4OID, NAMEOID, BOOLOID, INT4OID, BOOLOID, TEXTARRAYOID, INT2OID, BYTEAOID, TEXTOID, BOOLOID,
+		INT8OID, TIMESTAMPTZOID, TEXTOID, BYTEAOID
+	},
+	[RING_KEY_VERSION] = {
+		INT4OID, INT2OID, BYTEAOID, TIMESTAMPTZOID,
+		INT8OID, TIMESTAMPTZOID, TEXTOID, BYTEAOID
+	},
+	[RING_GRANT] = {
+		INT4OID, REGROLEOID, OIDOID, NAMEOID, TEXTARRAYOID, TEXTOID, NAMEOID,
+		INT8OID, TIMESTAMPTZOID, TEXTOID, BYTEAOID
+	},
+	[RING_HEAD] = {
+		BOOLOID, BYTEAOID,
+		INT8OID, TIMESTAMPTZOID, TEXTOID, BYTEAOID
+	},
+};
+
+/* row_columns_fit: does a table have the columns that this library reads? */
+bool
+row_columns_fit(RingTable table, TupleDesc desc)
 {
-	return own_columns[table];
+	if (desc->natts != own_columns[table] + COMMON_COLUMNS)
+		return false;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (TupleDescAttr(desc, i)->atttypid != column_types[table][i])
+			return false;
+	}
+	return true;
+}
+
+/* row_is_complete: has it every column that pgseal always writes? */
+bool
+row_is_complete(const RingRow *row)
+{
+	int			count = own_columns[row->table] + COMMON_COLUMNS;
+
+	for (int i = 0; i < count; i++)
+	{
+		bool		optional = i == secret_column(row->table) ||
+			(row->table == RING_KEY && i == KEY_COMMENT);
+
+		if (row->nulls[i] && !optional)
+			return false;
+	}
+	return true;
 }
 
 /* row_column: where a common column stands in a table. */
@@ -75,14 +119,20 @@ static void
 send_text_array(StringInfo out, ArrayType *array)
 {
 	Datum	   *elements;
+	bool	   *nulls;
 	int			count;
 	StringInfoData inner;
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &count);
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
 	initStringInfo(&inner);
 	pq_sendint32(&inner, count);
 	for (int i = 0; i < count; i++)
-		send_text(&inner, DatumGetTextPP(elements[i]));
+	{
+		if (nulls[i])
+			pq_sendint32(&inner, PG_UINT32_MAX);
+		else
+			send_text(&inner, DatumGetTextPP(elements[i]));
+	}
 	send_bytes(out, inner.data, inner.len);
 	pfree(inner.data);
 }

@@ -18,6 +18,7 @@
  *------------------------------------------------------------------------*/
 #include "keys/edit.h"
 
+#include "access/xact.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
@@ -243,18 +244,6 @@ take_row(RingEditor *editor, RingRow *row, const Root *from)
 	ring_write_kept(editor, row);
 }
 
-/* is_complete: are all columns there that the table needs? */
-static bool
-is_complete(const RingRow *row, TupleDesc desc)
-{
-	for (int i = 0; i < desc->natts; i++)
-	{
-		if (TupleDescAttr(desc, i)->attnotnull && row->nulls[i])
-			return false;
-	}
-	return true;
-}
-
 /* merge_row: take or leave one row. */
 static void
 merge_row(RingEditor *editor, Import *import, RingRow *incoming, const Root *from)
@@ -310,7 +299,30 @@ decode_line(RingRow *row, char *line, const Root *from)
 	if (!fits)
 		return false;
 	bind_role(row);
-	return is_complete(row, loaded->desc);
+	return row_is_complete(row);
+}
+
+/* destroy_orphans: versions of dropped keys that only one side had. */
+static void
+destroy_orphans(RingEditor *editor)
+{
+	int			count;
+
+	CommandCounterIncrement();
+	ring_reload();
+	count = ring_rows(RING_KEY_VERSION);
+	for (int i = 0; i < count; i++)
+	{
+		const RingKey *key;
+		RingRow		row;
+
+		ring_row(&row, RING_KEY_VERSION, i);
+		key = ring_key_by_id(DatumGetInt32(row.values[VERSION_KEY]));
+		if (row.nulls[VERSION_SECRET] || key == NULL || !key->dropped)
+			continue;
+		row.nulls[VERSION_SECRET] = true;
+		ring_write(editor, &row);
+	}
 }
 
 /* import_rows: an edit; all lines or none. */
@@ -340,6 +352,7 @@ import_rows(RingEditor *editor, void *arg)
 			error_raise(SEAL_E_RING_TEXT, NULL);
 		merge_row(editor, import, &row, from);
 	}
+	destroy_orphans(editor);
 }
 
 /*

@@ -18,22 +18,14 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
-#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
-
-/*
- * From so many constants on a list is hashed, as core does for plain types.
- * Source: MIN_ARRAY_SIZE_FOR_HASHED_SAOP in clauses.c.
- */
-#define HASHED_ARRAY_MIN	9
 
 /* Up to so many elements are bound one by one, so that they can prune partitions. */
 #define PRUNING_ARRAY_MAX	100
@@ -42,6 +34,7 @@ typedef struct BindContext
 {
 	List	   *queries;		/* levels we are in, innermost first */
 	PlannerInfo *root;			/* for inlining; see plan.c */
+	List	   *inlining;		/* functions whose bodies we are in */
 } BindContext;
 
 /* An operator = or <> on a sealed type. */
@@ -176,34 +169,16 @@ bind_operator(OpExpr *expr)
 	return (Node *) expr;
 }
 
-/*
- * bind_nullif
- *		nullif(x, y) gives x back, so x must not become a token: CASE says the same.
- */
+/* bind_nullif: nullif(x, y) gives x back, so x may not become a token. */
 static Node *
 bind_nullif(NullIfExpr *expr)
 {
 	Node	   *first = linitial(expr->args);
-	OpExpr	   *equals;
-	CaseExpr   *result;
-	CaseWhen   *when;
+	Node	   *bound = bind_operator(expr);
 
-	if (linitial(((OpExpr *) bind_operator(expr))->args) == first)
-		return (Node *) expr;
-	if (contain_volatile_functions(first))
+	if (linitial(expr->args) != first)
 		error_raise(SEAL_E_KEY_NOT_KNOWN, NULL);
-	equals = (OpExpr *) make_opclause(expr->opno, BOOLOID, false, linitial(expr->args),
-									  lsecond(expr->args), InvalidOid, InvalidOid);
-	equals->opfuncid = expr->opfuncid;
-	when = makeNode(CaseWhen);
-	when->expr = (Expr *) equals;
-	when->result = (Expr *) makeNullConst(exprType(first), exprTypmod(first), exprCollation(first));
-	result = makeNode(CaseExpr);
-	result->casetype = exprType(first);
-	result->casecollid = exprCollation(first);
-	result->args = list_make1(when);
-	result->defresult = (Expr *) copyObject(first);
-	return (Node *) result;
+	return bound;
 }
 
 /* ----------
@@ -224,35 +199,6 @@ is_partitioned_column(Node *expr, BindContext *context)
 	return rt_fetch(var->varno, query->rtable)->relkind == RELKIND_PARTITIONED_TABLE;
 }
 
-/*
- * hash_constants
- *		Let a long list of constants be hashed although it is the argument of a probe.
- *
- * The planner hashes only plain Consts.  The tokens of constants are as
- * constant for the life of a plan's execution.
- * Source: convert_saop_to_hashed_saop_walker() in clauses.c.
- */
-static void
-hash_constants(ScalarArrayOpExpr *expr, Node *elements, bool negated)
-{
-	Const	   *array = (Const *) elements;
-	ArrayType  *value;
-	Oid			equals = negated ? get_negator(expr->opno) : expr->opno;
-	Oid			left,
-				right;
-
-	if (expr->useOr == negated || !IsA(elements, Const) || array->constisnull)
-		return;
-	value = DatumGetArrayTypeP(array->constvalue);
-	if (ArrayGetNItems(ARR_NDIM(value), ARR_DIMS(value)) < HASHED_ARRAY_MIN)
-		return;
-	if (!get_op_hash_functions(equals, &left, &right) || left != right)
-		return;
-	expr->hashfuncid = left;
-	if (negated)
-		expr->negfuncid = get_opcode(equals);
-}
-
 /* bind_elements: the array side of a comparison whose scalar side has the key. */
 static Node *
 bind_elements(const Comparison *comparison, int32 key, Node *scalar, Node *array,
@@ -263,14 +209,7 @@ bind_elements(const Comparison *comparison, int32 key, Node *scalar, Node *array
 	if (constructor != NULL && list_length(constructor->elements) <= PRUNING_ARRAY_MAX &&
 		is_partitioned_column(scalar, context))
 		return probe_elements(comparison->kind, key, array);
-	array = probe_value(comparison->kind, key, array);
-	if (constructor != NULL)
-	{
-		FuncExpr   *probe = (FuncExpr *) array;
-
-		llast(probe->args) = eval_const_expressions(context->root, llast(probe->args));
-	}
-	return array;
+	return probe_value(comparison->kind, key, array);
 }
 
 /* bind_array_operator: changes the node. */
@@ -302,8 +241,6 @@ bind_array_operator(ScalarArrayOpExpr *expr, BindContext *context)
 	expr->opfuncid = get_opcode(expr->opno);
 	expr->inputcollid = InvalidOid;
 	expr->args = list_make2(scalar, array);
-	if (array_key == KEY_UNKNOWN && IsA(array, FuncExpr))
-		hash_constants(expr, llast(((FuncExpr *) array)->args), comparison.negated);
 	return (Node *) expr;
 }
 
@@ -492,10 +429,33 @@ bind_node(Node *node, BindContext *context)
 	return node;
 }
 
+/*
+ * bind_inlined
+ *		A call of a SQL function as its bound body; NULL when it stays a call.
+ *
+ * A function that calls itself stays a call inside its own body, as it does
+ * when the planner inlines.
+ */
+static Node *
+bind_inlined(FuncExpr *call, BindContext *context)
+{
+	Node	   *body;
+
+	if (list_member_oid(context->inlining, call->funcid))
+		return NULL;
+	body = inline_scalar_function(call, context->root);
+	if (body == NULL)
+		return NULL;
+	context->inlining = lcons_oid(call->funcid, context->inlining);
+	body = bind_mutator(body, context);
+	context->inlining = list_delete_first(context->inlining);
+	return body;
+}
+
 static Node *
 bind_mutator(Node *node, void *context)
 {
-	Node	   *inlined;
+	Node	   *body;
 
 	if (node == NULL)
 		return NULL;
@@ -504,12 +464,8 @@ bind_mutator(Node *node, void *context)
 		return (Node *) bind_query((Query *) node, context);
 	if (IsA(node, BoolExpr))
 		return bind_boolean((BoolExpr *) node, context);
-	if (IsA(node, FuncExpr))
-	{
-		inlined = inline_scalar_function((FuncExpr *) node, ((BindContext *) context)->root);
-		if (inlined != NULL)
-			return bind_mutator(inlined, context);
-	}
+	if (IsA(node, FuncExpr) && (body = bind_inlined((FuncExpr *) node, context)) != NULL)
+		return body;
 	return bind_node(expression_tree_mutator(node, bind_mutator, context), context);
 }
 
@@ -523,7 +479,7 @@ bind_mutator(Node *node, void *context)
 Query *
 binder_bind(Query *query, PlannerInfo *root)
 {
-	BindContext context = {NIL, root};
+	BindContext context = {NIL, root, NIL};
 
 	return bind_query(query, &context);
 }

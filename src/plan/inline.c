@@ -94,7 +94,7 @@ inline_scalar_function(FuncExpr *call, PlannerInfo *root)
 	bool		sealed = false;
 
 	foreach(cell, call->args)
-		sealed = sealed || exprkey_type_is_sealed(exprType(lfirst(cell)));
+		sealed = sealed || sealed_type_inside(exprType(lfirst(cell)));
 	if (!sealed || call->funcretset || !is_sql_function(call->funcid))
 		return NULL;
 	body = eval_const_expressions(root, (Node *) call);

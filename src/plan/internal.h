@@ -23,7 +23,6 @@
 #define KEY_OPAQUE		(-3)	/* a RECORD whose columns no one can tell */
 
 /* exprkey.c */
-extern bool exprkey_type_is_sealed(Oid type);
 extern SealedKind exprkey_kind(Node *expr);
 extern int32 exprkey_of(Node *expr);
 extern List *exprkey_list(Node *expr);
@@ -46,6 +45,9 @@ extern Node *probe_value(SealedKind kind, int32 key, Node *value);
 extern Node *probe_elements(SealedKind kind, int32 key, Node *array);
 extern ArrayExpr *probe_array_source(Node *array);
 extern bool probe_is_call(FuncExpr *call, int32 *key);
+
+/* coldef.c */
+extern bool coldef_check_keys(RangeTblEntry *rte);
 
 /* inline.c */
 extern void inline_set_functions(Query *query, PlannerInfo *root);

@@ -65,13 +65,30 @@ carried_type(Node *node)
 	}
 }
 
+static bool survey_walker(Node *node, void *context);
+
 /*
- * survey_walker
- *		Look for sealed types; expand SQL functions in FROM on the way.
+ * survey_query
+ *		One level, and on the way its functions in FROM.
  *
- * The expansion comes first because the planner would do it after us and the
- * body would then never be bound.
+ * SQL functions are expanded first, because the planner would do it after us
+ * and the body would then never be bound; the others are held to their column
+ * definition lists.
  */
+static bool
+survey_query(Query *query, Survey *survey)
+{
+	ListCell   *cell;
+
+	inline_set_functions(query, survey->root);
+	(void) query_tree_walker(query, survey_walker, survey, 0);
+	foreach(cell, query->rtable)
+		if (coldef_check_keys(lfirst_node(RangeTblEntry, cell)))
+			survey->sealed = true;
+	return false;
+}
+
+/* survey_walker: look for sealed types everywhere. */
 static bool
 survey_walker(Node *node, void *context)
 {
@@ -80,12 +97,9 @@ survey_walker(Node *node, void *context)
 	if (node == NULL)
 		return false;
 	if (IsA(node, Query))
-	{
-		inline_set_functions((Query *) node, survey->root);
-		return query_tree_walker((Query *) node, survey_walker, context, 0);
-	}
+		return survey_query((Query *) node, survey);
 	if (!survey->sealed)
-		survey->sealed = exprkey_type_is_sealed(carried_type(node));
+		survey->sealed = sealed_type_inside(carried_type(node));
 	return expression_tree_walker(node, survey_walker, context);
 }
 

@@ -141,11 +141,28 @@ call_probe(const char *function, int32 key, Node *value)
 								 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
 }
 
+/* is_envelope_of: a constant that is an envelope of the key, with a token to compare. */
+static bool
+is_envelope_of(Node *value, SealedKind kind, int32 key)
+{
+	Const	   *constant = (Const *) value;
+	Envelope	envelope;
+	struct varlena *held;
+
+	return IsA(value, Const) && !constant->constisnull &&
+		sealed_kind_of_type(constant->consttype) == kind &&
+		sealed_envelope(&envelope, &held, constant->constvalue) &&
+		envelope.key_id == (uint32) key && envelope.token != NULL;
+}
+
 /*
  * probe_value
  *		Token of a value, or tokens of an array's elements, under a key.
  *
  *	value		plain, or sealed under a key not known before it is looked at
+ *
+ * A constant envelope of the key stays what it is: so PostgreSQL can see that
+ * a condition implies the predicate of a partial index.
  */
 Node *
 probe_value(SealedKind kind, int32 key, Node *value)
@@ -153,6 +170,8 @@ probe_value(SealedKind kind, int32 key, Node *value)
 	bool		is_array = OidIsValid(get_base_element_type(exprType(value)));
 	const ProbeRule *rule;
 
+	if (is_envelope_of(value, kind, key))
+		return value;
 	if (exprkey_kind(value) == kind)
 		return call_probe(PROBE, key, cast_to(value, is_array ? sealed_array_oid(kind)
 											  : sealed_type_oid(kind)));

@@ -45,15 +45,19 @@ is_one_of(Oid function, const Oid *functions, int count)
 	return false;
 }
 
-/* refuse_order: 0A000 when one of the expressions is or holds a sealed value. */
+/* refuse_order: 0A000 when one of the expressions is or holds, or may hold, a sealed value. */
 void
 refuse_order(List *args)
 {
 	ListCell   *cell;
 
 	foreach(cell, args)
-		if (exprkey_hold_sealed(exprkey_list(lfirst(cell))))
-			error_raise(SEAL_E_TOKEN_ORDER, NULL);
+	{
+		List	   *keys = exprkey_list(lfirst(cell));
+
+		if (keys != NIL)
+			error_raise(exprkey_hold_sealed(keys) ? SEAL_E_TOKEN_ORDER : SEAL_E_KEY_NOT_KNOWN, NULL);
+	}
 }
 
 /* refuse_in_function: functions of core that order or compare inside arrays and rows. */
@@ -108,7 +112,7 @@ refuse_search_order(CommonTableExpr *cte)
 		return;
 	forboth(name, cte->ctecolnames, type, cte->ctecoltypes)
 		if (list_member(cte->search_clause->search_col_list, lfirst(name)) &&
-			exprkey_type_is_sealed(lfirst_oid(type)))
+			sealed_type_inside(lfirst_oid(type)))
 			error_raise(SEAL_E_TOKEN_ORDER, NULL);
 }
 
@@ -145,7 +149,7 @@ refuse_in_set_operation(Query *query, Node *node)
 	if (operation->op == SETOP_UNION && operation->all)
 		return;
 	for (column = 0; column < list_length(operation->colTypes); column++)
-		if (exprkey_type_is_sealed(list_nth_oid(operation->colTypes, column)) ||
+		if (sealed_type_inside(list_nth_oid(operation->colTypes, column)) ||
 			list_nth_oid(operation->colTypes, column) == RECORDOID)
 			exprkey_require_same(arm_keys(query, operation->larg, column),
 							  arm_keys(query, operation->rarg, column));

@@ -84,6 +84,20 @@ sealed_kind_of_array(Oid type)
 	return kind_in(array_oids, type);
 }
 
+/* visit_sealed: TypeVisitor of sealed_type_inside(). */
+static bool
+visit_sealed(Oid type, int32 typmod, void *context)
+{
+	return sealed_kind_of_type(type) != SEALED_NONE;
+}
+
+/* sealed_type_inside: is it a sealed type, or does it hold one? */
+bool
+sealed_type_inside(Oid type)
+{
+	return type_walk(type, -1, visit_sealed, NULL);
+}
+
 /* sealed_type_oid: InvalidOid in a database without the extension. */
 Oid
 sealed_type_oid(SealedKind kind)

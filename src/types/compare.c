@@ -105,9 +105,18 @@ compare_values(Datum a_value, Datum b_value)
 	return order;
 }
 
-/* equal_values: 0A000 for two keys, where "not equal" would be an answer about nothing. */
+/*
+ * equal_values
+ *		Are two values equal, for the operators = and <>?
+ *
+ *	written		an expression says so; the planner has not always seen it (CALL,
+ *				EXECUTE, ALTER ... USING, COPY ... WHERE)
+ *
+ * 0A000 for two keys, and in an expression for a key without tokens, where
+ * "not equal" would be an answer about nothing.
+ */
 static bool
-equal_values(Datum a_value, Datum b_value)
+equal_values(Datum a_value, Datum b_value, bool written)
 {
 	Side		a;
 	Side		b;
@@ -117,6 +126,8 @@ equal_values(Datum a_value, Datum b_value)
 	read_side(&b, b_value);
 	if (a.envelope.key_id != b.envelope.key_id)
 		error_raise(SEAL_E_KEYS_DIFFER, NULL);
+	if (written && (a.envelope.token == NULL || b.envelope.token == NULL))
+		error_raise(SEAL_E_NOT_SEARCHABLE, value_key_name(a.envelope.key_id));
 	same = compare_sides(&a, &b) == 0;
 	free_side(&a);
 	free_side(&b);
@@ -127,14 +138,16 @@ equal_values(Datum a_value, Datum b_value)
 Datum
 pgseal_eq(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(equal_values(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)));
+	PG_RETURN_BOOL(equal_values(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1),
+								fcinfo->flinfo != NULL && fcinfo->flinfo->fn_expr != NULL));
 }
 
 /* seal.sealed_ne(sealed_*, sealed_*) returns boolean */
 Datum
 pgseal_ne(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(!equal_values(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)));
+	PG_RETURN_BOOL(!equal_values(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1),
+								 fcinfo->flinfo != NULL && fcinfo->flinfo->fn_expr != NULL));
 }
 
 /* seal.sealed_lt(sealed_*, sealed_*) returns boolean; le, ge, gt alike */

@@ -360,11 +360,15 @@ copy_varlena(const struct varlena *value, MemoryContext context)
 	return copy;
 }
 
+/* memo_keep: unless the list is long, or the token depends on the time zone too. */
 static void
-memo_keep(Memo *memo, uint32 key_id, uint64 stamp, const PlainBytes *input,
+memo_keep(ProbeSite *site, uint32 key_id, uint64 stamp, const PlainBytes *input,
 		  const struct varlena *result, MemoryContext context)
 {
-	if (input->len > MEMO_MAX_BYTES)
+	Memo	   *memo = &site->memo;
+
+
+	if (input->len > MEMO_MAX_BYTES || site->adapt == date_from_timestamptz)
 		return;
 	memo->result = copy_varlena(result, context);
 	memo->input = MemoryContextAlloc(context, Max(input->len, 1));
@@ -416,7 +420,7 @@ probe_remembered(ProbeSite *site, uint32 key_id, Datum value, FmgrInfo *flinfo)
 	}
 	memo_drop(memo);
 	result = site->array ? probe_array(site, key_id, value) : probe_value(site, key_id, value);
-	memo_keep(memo, key_id, stamp, &input, result, flinfo->fn_mcxt);
+	memo_keep(site, key_id, stamp, &input, result, flinfo->fn_mcxt);
 	return result;
 }
 

@@ -34,6 +34,7 @@ typedef enum SealedKind
 extern void types_init(void);
 extern SealedKind sealed_kind_of_type(Oid type);	/* SEALED_NONE when it is not sealed */
 extern SealedKind sealed_kind_of_array(Oid type);	/* kind of the elements */
+extern bool sealed_type_inside(Oid type);	/* sealed, or holds a sealed type */
 extern Oid	sealed_type_oid(SealedKind kind);	/* InvalidOid without the extension */
 extern Oid	sealed_array_oid(SealedKind kind);
 extern Oid	sealed_plain_oid(SealedKind kind);

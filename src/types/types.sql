@@ -311,7 +311,11 @@ DECLARE
   p record;
 BEGIN
   FOR p IN
-    SELECT v.name, v.value || brackets AS value, v.sealed || brackets AS sealed FROM (VALUES
+    SELECT v.name, v.value || brackets AS value, v.sealed || brackets AS sealed,
+      -- these raise for some values, which would tell of rows that a policy hides
+      CASE WHEN (v.name, v.value) IN (('probe_int', 'float8'), ('probe_numeric', 'float8'), ('probe', 'json'))
+        THEN '' ELSE 'LEAKPROOF' END AS leakproof
+    FROM (VALUES
       ('probe', 'text', 'sealed_text'), ('probe', 'sealed_text', 'sealed_text'),
       ('probe', 'bytea', 'sealed_bytea'), ('probe', 'sealed_bytea', 'sealed_bytea'),
       ('probe', 'bool', 'sealed_bool'), ('probe', 'sealed_bool', 'sealed_bool'),
@@ -329,10 +333,10 @@ BEGIN
   LOOP
     EXECUTE format($sql$
       CREATE FUNCTION seal.%1$s(key integer, value pg_catalog.%2$s) RETURNS pg_catalog.%3$s
-        AS 'MODULE_PATHNAME', 'pgseal_probe' LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE;
+        AS 'MODULE_PATHNAME', 'pgseal_probe' LANGUAGE C STABLE STRICT %4$s PARALLEL SAFE;
       COMMENT ON FUNCTION seal.%1$s(integer, pg_catalog.%2$s) IS
         'search token under a key, to compare with values of that key; its envelopes pass unchanged; 42501 without the right to search, 0A000 not searchable or not exact, 22023 envelope of another key, 55000 without a root key';
-    $sql$, p.name, p.value, p.sealed);
+    $sql$, p.name, p.value, p.sealed, p.leakproof);
   END LOOP;
 END $do$;
 

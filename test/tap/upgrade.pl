@@ -1,0 +1,63 @@
+# upgrade.pl: pg_upgrade carries sealed tables and the ring over, without a root key.
+#
+# Not a pg_regress test: it runs pg_upgrade between two clusters.
+use strict;
+use warnings;
+use Cwd qw(getcwd);
+use IPC::Run;
+use Test::More;
+use Pgseal;
+
+my $old = new_node('old');
+$old->safe_psql('postgres', <<'END');
+CREATE ROLE lab_app LOGIN;
+CREATE EXTENSION pgseal;
+SELECT seal.create_key('nir', searchable => true);
+SELECT seal.create_key('note');
+SELECT seal.rotate_key('note');
+SELECT seal.create_key('gone');
+SELECT seal.drop_key('gone');
+SELECT seal.grant_key(k, 'lab_app', '{seal,search,reveal}') FROM unnest('{nir,note}'::text[]) k;
+SELECT seal.grant_key('nir', 'postgres', '{seal}');
+CREATE TABLE patient (id integer, nir sealed_text(nir) UNIQUE, born sealed_date(note) DEFAULT '1984-12-03', dropped sealed_int(note));
+ALTER TABLE patient DROP COLUMN dropped;
+CREATE TABLE visit (nir sealed_text(nir) REFERENCES patient (nir));
+CREATE TABLE listed (nir sealed_text(nir)) PARTITION BY LIST (nir);
+CREATE TABLE listed_one PARTITION OF listed FOR VALUES IN ('one');
+CREATE VIEW found AS SELECT id FROM patient WHERE nir = 'one';
+CREATE MATERIALIZED VIEW copied AS SELECT * FROM patient;
+GRANT ALL ON ALL TABLES IN SCHEMA public TO lab_app;
+END
+as_role($old, 'lab_app', q{INSERT INTO patient VALUES (1, 'one'), (2, 'two'); INSERT INTO visit VALUES ('one'); INSERT INTO listed VALUES ('one')});
+my $stored = q{SELECT string_agg(to_jsonb(p)::text, ',' ORDER BY id) FROM patient p};
+my $before = $old->safe_psql('postgres', $stored);
+
+my $new = new_node('new', start => 0);
+my %root_key_file = map { ($_->name => root_key_file($_)) } $old, $new;
+$_->append_conf('postgresql.conf', "seal.root_key_file = ''") foreach $old, $new;
+$old->stop;
+
+# pg_upgrade leaves its scripts in the current folder.
+my $here = getcwd();
+my ($out, $err) = ('', '');
+chomp(my $bindir = `$ENV{PG_CONFIG} --bindir`);
+chdir $new->basedir or die "could not change folder: $!";
+my $done = IPC::Run::run [ 'pg_upgrade', '--username=postgres', '--old-bindir', $bindir, '--new-bindir', $bindir, '--old-datadir', $old->data_dir,
+	'--new-datadir', $new->data_dir, '--old-port', $old->port, '--new-port', $new->port, '--socketdir', $new->host ], '>', \$out, '2>', \$err;
+chdir $here or die "could not change folder: $!";
+ok($done, 'pg_upgrade') or diag($out, $err);
+
+$new->append_conf('postgresql.conf', "seal.root_key_file = '$root_key_file{new}'");
+$new->start;
+is($new->safe_psql('postgres', $stored), $before, 'every envelope is the same');
+is($new->safe_psql('postgres', q{SELECT DISTINCT state FROM seal.grants}), 'valid', 'grants are bound: roles keep their OIDs');
+is(as_role($new, 'lab_app', q{SELECT id, seal.reveal(nir), seal.reveal(born) FROM patient WHERE nir = 'one'}), '1|one|1984-12-03', 'finds and opens');
+is(as_role($new, 'lab_app', 'SELECT * FROM found'), '1', 'the view finds');
+is(as_role($new, 'lab_app', q{SELECT tableoid::regclass FROM listed WHERE nir = 'one'}), 'listed_one', 'so does the partition');
+is(error_of($new, 'lab_app', q{INSERT INTO visit VALUES ('three')}), '23503: insert or update on table "visit" violates foreign key constraint "visit_nir_fkey"',
+	'the foreign key holds');
+is(error_of($new, 'postgres', q{SELECT seal.create_key('gone')}), '42710: key "gone" was dropped, its name cannot be used again', 'tombstones came along');
+is(error_of($new, 'postgres', q{SELECT seal.rotate_key('note')}), '', 'the ring is in use');
+
+$new->stop;
+done_testing();
