@@ -228,7 +228,7 @@ rebind_row(RingEditor *editor, RingRow *row)
 	return true;
 }
 
-/* rebind_grants: an edit. */
+/* rebind_grants: an edit; rows without verbs give nothing and stay as they are. */
 static void
 rebind_grants(RingEditor *editor, void *arg)
 {
@@ -242,7 +242,8 @@ rebind_grants(RingEditor *editor, void *arg)
 		if (!ring_row_valid(RING_GRANT, i))
 			continue;
 		ring_row(&row, RING_GRANT, i);
-		if (!ring_row_bound(&row) && rebind_row(editor, &row))
+		if (parse_verbs(DatumGetArrayTypeP(row.values[GRANT_VERBS])) != 0 &&
+			!ring_row_bound(&row) && rebind_row(editor, &row))
 			(*rebound)++;
 	}
 }
