@@ -22,7 +22,7 @@ COMMENT ON FUNCTION seal.drop_key(text) IS
 CREATE FUNCTION seal.grant_key(key text, role regrole, verbs text[], scope text DEFAULT 'all') RETURNS void
   AS 'MODULE_PATHNAME', 'pgseal_grant_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION seal.grant_key(text, regrole, text[], text) IS
-  'gives a role verbs on a key: seal (write), search (compare for equality), reveal (open, and search); verbs add up; 22023, 42501, 42704, 55000';
+  'gives a role verbs on a key: seal (write; on a searchable key also compare with what was written), search (compare for equality), reveal (open, and search); verbs add up; 22023, 42501, 42704, 55000';
 
 CREATE FUNCTION seal.revoke_key(key text, role regrole, verbs text[] DEFAULT NULL) RETURNS void
   AS 'MODULE_PATHNAME', 'pgseal_revoke_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
