@@ -234,14 +234,81 @@ is_reveal(FuncExpr *call)
 		name != NULL && (strcmp(name, "reveal") == 0 || strcmp(name, "show") == 0);
 }
 
+static bool gives_constant(Node *value);
+
+/* any_gives_constant: gives_constant() of any of several expressions that have the type of the whole. */
+static bool
+any_gives_constant(List *values, Oid type)
+{
+	ListCell   *cell;
+
+	foreach(cell, values)
+	{
+		if (exprType(lfirst(cell)) == type && gives_constant(lfirst(cell)))
+			return true;
+	}
+	return false;
+}
+
+/* case_gives_constant: the same of the results of a CASE. */
+static bool
+case_gives_constant(CaseExpr *expr)
+{
+	ListCell   *cell;
+
+	foreach(cell, expr->args)
+	{
+		if (gives_constant((Node *) lfirst_node(CaseWhen, cell)->result))
+			return true;
+	}
+	return gives_constant((Node *) expr->defresult);
+}
+
+/*
+ * gives_constant
+ *		Can a constant that is spelled out be the value of this expression, or a
+ *		part of it?
+ *
+ * What a function makes of its arguments is not known: current_setting('x') is
+ * no constant.  Casts, and operators that give the type they take, as || does,
+ * are taken to keep what they are given; CURRENT_DATE + 30 is no constant.
+ */
+static bool
+gives_constant(Node *value)
+{
+	if (value == NULL)
+		return false;
+	switch (nodeTag(value))
+	{
+		case T_Const:
+			return !((Const *) value)->constisnull;
+		case T_CaseExpr:
+			return case_gives_constant((CaseExpr *) value);
+		case T_CoalesceExpr:
+			return any_gives_constant(((CoalesceExpr *) value)->args, exprType(value));
+		case T_MinMaxExpr:
+			return any_gives_constant(((MinMaxExpr *) value)->args, exprType(value));
+		case T_OpExpr:
+			return any_gives_constant(((OpExpr *) value)->args, exprType(value));
+		case T_RelabelType:
+			return gives_constant((Node *) ((RelabelType *) value)->arg);
+		case T_CoerceViaIO:
+			return gives_constant((Node *) ((CoerceViaIO *) value)->arg);
+		case T_FuncExpr:
+			return ((FuncExpr *) value)->funcformat != COERCE_EXPLICIT_CALL &&
+				gives_constant(linitial(((FuncExpr *) value)->args));
+		default:
+			return false;
+	}
+}
+
 /* refuse_plain_constant: what would seal a value that the catalog itself holds in clear. */
 static void
 refuse_plain_constant(Node *value, Stored *stored)
 {
 	if (holds_sealed(value, NULL))
 		return;
-	value = eval_const_expressions(NULL, value);
-	if (IsA(value, Const) && !((Const *) value)->constisnull)
+	if (gives_constant(eval_const_expressions(NULL, value)))
 		error_raise(SEAL_E_STORED_PLAIN, stored->kind);
 }
 
