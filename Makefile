@@ -9,6 +9,8 @@
 #							tests of one suite (see test/run_suites)
 #	make test-long			the same, with the long forms of the suites
 #	make test-unit			the crypto room alone, no server
+#	make test-mutants		does a test see each of the breaks in test/mutants; takes
+#							ten minutes; MUTANTS="name name" tries some
 #	make lint				the checks that need no server
 #	make installcheck		regress, isolation and TAP tests for an installed pgseal.
 #							The server that PGHOST and PGPORT name must have
@@ -95,6 +97,9 @@ test-long:
 test-unit:
 	@test/unit/run
 
+test-mutants:
+	@test/lib/in_private_copy test/mutants/run $(MUTANTS)
+
 lint: all
 	@test/lint/run
 
@@ -110,4 +115,4 @@ bench:
 reference:
 	@doc/make_reference
 
-.PHONY: all install installcheck clean check-clang test test-long test-unit lint demo clean-demo bench reference
+.PHONY: all install installcheck clean check-clang test test-long test-unit test-mutants lint demo clean-demo bench reference

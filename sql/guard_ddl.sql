@@ -345,9 +345,10 @@ SELECT i, refusal(c) FROM (VALUES
   (20, 'CREATE MATERIALIZED VIEW x AS SELECT opened FROM behind'),
   (21, 'CREATE MATERIALIZED VIEW x AS SELECT is_a FROM behind'),
   (22, 'CREATE MATERIALIZED VIEW x AS SELECT hidden(nir) FROM patient'),
-  (23, 'CREATE MATERIALIZED VIEW good_envelope_view AS SELECT id, nir, nir IN ({a}, {b}) AS known FROM patient WHERE nir = {a} OR nir <> {b}'),
-  (24, 'CREATE MATERIALIZED VIEW good_groups AS SELECT p.nir, q.other, count(*) FROM patient p LEFT JOIN parent q ON p.nir = q.nir AND q.nir IS DISTINCT FROM NULL GROUP BY 1, 2'),
-  (25, 'CREATE MATERIALIZED VIEW good_beside AS SELECT id, note FROM patient WHERE plain = ''a'' OR id IN (1, 2)')
+  (23, 'EXPLAIN ANALYZE CREATE MATERIALIZED VIEW x AS SELECT id FROM patient WHERE nir = ''a'''),
+  (24, 'CREATE MATERIALIZED VIEW good_envelope_view AS SELECT id, nir, nir IN ({a}, {b}) AS known FROM patient WHERE nir = {a} OR nir <> {b}'),
+  (25, 'CREATE MATERIALIZED VIEW good_groups AS SELECT p.nir, q.other, count(*) FROM patient p LEFT JOIN parent q ON p.nir = q.nir AND q.nir IS DISTINCT FROM NULL GROUP BY 1, 2'),
+  (26, 'CREATE MATERIALIZED VIEW good_beside AS SELECT id, note FROM patient WHERE plain = ''a'' OR id IN (1, 2)')
   ) AS v(i, c) ORDER BY i;
 SELECT id, nir::text, known FROM good_envelope_view ORDER BY id;
 DELETE FROM patient WHERE id = 2;

@@ -291,6 +291,8 @@ CREATE FUNCTION of_two(a text, b text) RETURNS TABLE (id integer, nir sealed_tex
 CREATE FUNCTION of_value_not_inlined(wanted text) RETURNS SETOF patient LANGUAGE sql VOLATILE AS 'SELECT * FROM patient WHERE nir = wanted';
 CREATE FUNCTION countdown(value sealed_text, n integer) RETURNS boolean LANGUAGE sql AS
   'SELECT CASE WHEN n <= 0 THEN value IS NOT NULL ELSE countdown(value, n - 1) END';
+CREATE FUNCTION endless(value sealed_text) RETURNS boolean LANGUAGE sql AS
+  'SELECT CASE WHEN value IS NULL THEN true ELSE endless(value) END';
 SELECT id FROM patient WHERE is_value(nir, 'n3');
 SELECT id FROM patient WHERE is_one_of(nir, 'n3', 'n4') ORDER BY id;
 SELECT id FROM of_value('n3') WHERE twin = 'n4';
@@ -299,6 +301,7 @@ SELECT id FROM of_two('n3', 'n5') WHERE nir = 'n5';					-- fails: the function's
 SELECT id FROM of_two('n3', 'n5') WHERE nir::sealed_text(plan_key) = 'n5';
 SELECT id FROM of_value_not_inlined('n3') WHERE nir = 'n3';
 SELECT count(*) FROM patient WHERE countdown(nir, id);
+SELECT endless(nir) AS t FROM patient WHERE id = 10;
 SELECT * FROM plan($$SELECT id FROM of_value('n3')$$);
 -- what a column definition list says of a column's key is checked, in comparisons and on the way into a column
 CREATE FUNCTION records(wanted text) RETURNS SETOF record LANGUAGE plpgsql STABLE AS

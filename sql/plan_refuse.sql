@@ -77,17 +77,21 @@ SELECT q, refusal(q) FROM (VALUES
   (19, 'SELECT nir FROM patient INTERSECT SELECT other FROM patient'),
   (20, 'SELECT id, nir FROM patient EXCEPT ALL SELECT id, other FROM patient'),
   (21, '(SELECT nir FROM patient UNION ALL SELECT twin FROM patient) EXCEPT SELECT other FROM patient'),
-  (22, 'SELECT ARRAY[nir] = ARRAY[other] FROM patient'),
-  (23, 'SELECT ARRAY[nir] @> ARRAY[other] FROM patient'),
-  (24, 'SELECT ARRAY[nir] && ARRAY[other] FROM patient'),
-  (25, 'SELECT array_position(ARRAY[nir], other) FROM patient'),
-  (26, 'SELECT array_remove(ARRAY[nir], other) FROM patient'),
-  (27, 'SELECT ROW(nir, id)::record = ROW(other, id)::record FROM patient'),
-  (28, 'UPDATE patient SET id = 1 WHERE nir = other'),
-  (29, 'DELETE FROM patient USING result r WHERE patient.nir = r.other'),
-  (30, 'MERGE INTO patient p USING result r ON p.nir = r.other WHEN MATCHED THEN DELETE'),
-  (31, 'INSERT INTO patient SELECT * FROM patient ON CONFLICT (id) DO UPDATE SET id = 1 WHERE patient.nir = excluded.other'),
-  (32, 'WITH x AS MATERIALIZED (SELECT nir FROM patient) SELECT FROM x, result r WHERE x.nir = r.other')
+  (22, '(SELECT nir FROM patient INTERSECT SELECT other FROM patient) UNION ALL SELECT nir FROM patient'),
+  (23, 'SELECT nir FROM patient UNION ALL (SELECT nir FROM patient EXCEPT ALL SELECT other FROM patient)'),
+  (24, 'SELECT ARRAY[nir] = ARRAY[other] FROM patient'),
+  (25, 'SELECT ARRAY[nir] @> ARRAY[other] FROM patient'),
+  (26, 'SELECT ARRAY[nir] && ARRAY[other] FROM patient'),
+  (27, 'SELECT array_position(ARRAY[nir], other) FROM patient'),
+  (28, 'SELECT array_remove(ARRAY[nir], other) FROM patient'),
+  (29, 'SELECT ROW(nir, id)::record = ROW(other, id)::record FROM patient'),
+  (30, 'UPDATE patient SET id = 1 WHERE nir = other'),
+  (31, 'DELETE FROM patient USING result r WHERE patient.nir = r.other'),
+  (32, 'MERGE INTO patient p USING result r ON p.nir = r.other WHEN MATCHED THEN DELETE'),
+  (33, 'INSERT INTO patient SELECT * FROM patient ON CONFLICT (id) DO UPDATE SET id = 1 WHERE patient.nir = excluded.other'),
+  (34, 'WITH x AS MATERIALIZED (SELECT nir FROM patient) SELECT FROM x, result r WHERE x.nir = r.other'),
+  (35, 'SELECT a = b FROM (SELECT nir FROM patient) a, (SELECT other FROM patient) b'),
+  (36, 'SELECT s FROM (SELECT id, nir FROM patient) s EXCEPT SELECT s FROM (SELECT id, other FROM patient) s')
   ) AS v(i, q) WHERE refusal(q) IS DISTINCT FROM '0A000 sealed values of different keys cannot be compared' ORDER BY i;
 
 -- ---------------------------------------------------------------------------
@@ -126,14 +130,10 @@ SELECT q, refusal(q) FROM (VALUES
   (29, 'SELECT DISTINCT ROW(nir, coalesce(nir, other)) FROM patient'),
   (30, 'SELECT array_agg(nir) = array_agg(nir) FROM patient'),
   (31, 'SELECT array_positions(array_agg(nir), ''a'') FROM patient'),
-  (32, 'SELECT DISTINCT s FROM (SELECT nir, note FROM patient OFFSET 0) s'),
-  (33, 'SELECT a = b FROM (SELECT note FROM patient OFFSET 0) a, (SELECT note FROM patient OFFSET 0) b'),
-  (34, 'SELECT s FROM (SELECT note FROM patient OFFSET 0) s UNION SELECT s FROM (SELECT note FROM patient OFFSET 0) s'),
-  (35, 'SELECT s FROM (SELECT note FROM patient OFFSET 0) s ORDER BY s'),
-  (36, 'SELECT row_number() OVER (ORDER BY s) FROM (SELECT nir FROM patient OFFSET 0) s'),
-  (37, 'SELECT a < b FROM (SELECT nir FROM patient OFFSET 0) a, (SELECT nir FROM patient OFFSET 0) b'),
-  (38, 'SELECT greatest(a, b) FROM (SELECT nir FROM patient OFFSET 0) a, (SELECT nir FROM patient OFFSET 0) b'),
-  (39, 'SELECT max(ARRAY[s]) FROM (SELECT nir FROM patient OFFSET 0) s')
+  (32, 'SELECT id FROM patient p ORDER BY (SELECT ROW(p.nir))'),
+  (33, 'SELECT DISTINCT (SELECT ROW(p.note, p.id)) FROM patient p'),
+  (34, 'SELECT array_append(NULL::record[], ROW(note)) = array_append(NULL::record[], ROW(note)) FROM patient'),
+  (35, 'SELECT x FROM (VALUES (ROW((SELECT nir FROM patient)), 1), (ROW(''a''::sealed_text), 2)) v(x) UNION SELECT ROW(nir) FROM patient')
   ) AS v(i, q) WHERE refusal(q) IS DISTINCT FROM '0A000 key of a sealed value is not known when the statement is planned' ORDER BY i;
 -- a parameter has no key either
 PREPARE two_parameters(sealed_text, sealed_text) AS SELECT $1 = $2;
@@ -176,7 +176,14 @@ SELECT q, refusal(q) FROM (VALUES
   (25, 'SELECT ROW(note)::record <> ROW(note)::record FROM patient'),
   (26, 'SELECT array_position(ARRAY[note], ''x'') FROM patient'),
   (27, 'WITH RECURSIVE r AS (SELECT note FROM patient UNION SELECT note FROM r) SELECT FROM r'),
-  (28, 'SELECT FROM patient WHERE is_x(note)')
+  (28, 'SELECT FROM patient WHERE is_x(note)'),
+  (29, 'SELECT DISTINCT s FROM (SELECT nir, note FROM patient OFFSET 0) s'),
+  (30, 'SELECT a = b FROM (SELECT note FROM patient OFFSET 0) a, (SELECT note FROM patient OFFSET 0) b'),
+  (31, 'SELECT s FROM (SELECT note FROM patient OFFSET 0) s UNION SELECT s FROM (SELECT note FROM patient OFFSET 0) s'),
+  (32, 'SELECT DISTINCT j FROM (patient p JOIN result r USING (id)) j'),
+  (33, 'WITH x AS MATERIALIZED (SELECT note FROM patient) SELECT count(*) FROM x GROUP BY x'),
+  (34, 'SELECT DISTINCT x FROM (VALUES (ROW(1, (SELECT note FROM patient))), (ROW(2, NULL::sealed_text))) v(x)'),
+  (35, 'SELECT FROM result r WHERE EXISTS (SELECT FROM (SELECT note FROM patient) p, LATERAL (SELECT p AS x) l WHERE x = ROW(r.note))')
   ) AS v(i, q) WHERE refusal(q) IS DISTINCT FROM '0A000 key "refuse_note" is not searchable' ORDER BY i;
 -- UNION ALL, array_agg() and whole rows pass such values on without comparing them
 SELECT count(*) FROM (SELECT note FROM patient UNION ALL SELECT note FROM patient) u;
@@ -228,7 +235,15 @@ SELECT q, refusal(q) FROM (VALUES
   (38, 'WITH RECURSIVE r(nir, i) AS (SELECT nir, 1 FROM patient UNION ALL SELECT nir, i + 1 FROM r WHERE i < 2) SEARCH DEPTH FIRST BY nir SET o SELECT FROM r'),
   (39, 'INSERT INTO result SELECT id, nir FROM patient ORDER BY nir'),
   (40, 'SELECT id FROM ordered'),
-  (41, 'SELECT first(nir, twin) FROM patient')
+  (41, 'SELECT first(nir, twin) FROM patient'),
+  (42, 'SELECT s FROM (SELECT note FROM patient OFFSET 0) s ORDER BY s'),
+  (43, 'SELECT row_number() OVER (ORDER BY s) FROM (SELECT nir FROM patient OFFSET 0) s'),
+  (44, 'SELECT a < b FROM (SELECT nir FROM patient OFFSET 0) a, (SELECT nir FROM patient OFFSET 0) b'),
+  (45, 'SELECT greatest(a, b) FROM (SELECT nir FROM patient OFFSET 0) a, (SELECT nir FROM patient OFFSET 0) b'),
+  (46, 'SELECT max(ARRAY[s]) FROM (SELECT nir FROM patient OFFSET 0) s'),
+  (47, 'SELECT (SELECT array_agg(x ORDER BY s) FROM generate_series(1, 2) x) FROM (SELECT nir FROM patient OFFSET 0) s'),
+  (48, 'WITH x AS (SELECT nir AS y FROM patient UNION ALL SELECT twin FROM patient) SELECT x FROM x ORDER BY x'),
+  (49, 'WITH RECURSIVE r(id, path) AS (SELECT id, ARRAY[ROW(nir)] FROM patient UNION ALL SELECT id + 1, path || ROW(id) FROM r WHERE id < 5) SELECT id FROM r ORDER BY path')
   ) AS v(i, q) WHERE refusal(q) IS DISTINCT FROM '0A000 sealed values have no order' ORDER BY i;
 -- there are no such operators and functions, as on any type without an order
 SELECT q, refusal(q) FROM (VALUES
@@ -280,6 +295,14 @@ SELECT greatest(id, 2), ROW(id, plain) < ROW(2, 'b') AS less FROM patient WHERE 
 SELECT array_agg(id ORDER BY plain) FROM patient WHERE nir <> 'z';
 SELECT a.id FROM (SELECT 1 AS id) a, patient p WHERE ROW(p.id, 1)::record = ROW(a.id, 1)::record AND nir = 'a' ORDER BY ROW(p.id, 2);
 SELECT DISTINCT id, ARRAY[id] FROM patient WHERE nir IN ('a', 'b') ORDER BY ARRAY[id];
+SELECT count(*) FROM (SELECT DISTINCT s FROM (SELECT nir, twin FROM patient) s) d;
+SELECT count(*) FROM (SELECT id, nir FROM patient) a, (SELECT id, nir FROM result) b WHERE a = b;
+SELECT s FROM (SELECT id, plain FROM patient WHERE nir IN ('a', 'b')) s ORDER BY s;
+SELECT x FROM (VALUES (ROW(1, 2)), (ROW(2, 3))) v(x), patient WHERE nir = 'a' UNION SELECT ROW(1, 2) ORDER BY x;
+WITH RECURSIVE r(id, nir) AS (SELECT id, nir FROM patient WHERE id = 1 UNION ALL SELECT p.id, p.nir FROM patient p, r WHERE p.id = r.id + 1)
+  SEARCH DEPTH FIRST BY id SET path SELECT id FROM r WHERE nir <> 'z' ORDER BY path;
+WITH RECURSIVE r(id, nir, twin) AS (SELECT id, nir, twin FROM patient WHERE id = 1 UNION ALL SELECT p.id, p.nir, p.twin FROM patient p, r WHERE p.nir = r.twin)
+  SEARCH BREADTH FIRST BY id SET o CYCLE nir SET again USING path SELECT id, again FROM r ORDER BY o;
 SELECT p.id FROM patient p JOIN patient r ON p *= r ORDER BY 1;		-- the same bits, which is no comparison of values
 
 RESET SESSION AUTHORIZATION;

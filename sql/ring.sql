@@ -78,6 +78,35 @@ BEGIN
   END LOOP;
 END $$;
 
+-- a probe asks for the right each time, also for the value it saw last
+CREATE ROLE regress_nobody;
+SELECT error_of($do$DO $$
+DECLARE
+  v sealed_text(ring_id) := 'a';
+  hit boolean;
+BEGIN
+  FOR i IN 1..2 LOOP
+    hit := v = 'a';
+    SET LOCAL ROLE regress_nobody;
+  END LOOP;
+END $$$do$);
+DROP ROLE regress_nobody;
+
+-- nonces: rows of one command share a prefix; no two commands do, in one transaction or in two
+CREATE FUNCTION nonce_prefix(value sealed_text) RETURNS bytea LANGUAGE sql
+  AS $$ SELECT substr(seal.sealed_text_send(value), 34, 16) $$;	-- magic 8, head 9, token 16
+CREATE TABLE ring_nonce (command int, x sealed_text(ring_id));
+INSERT INTO ring_nonce VALUES (1, 'a'), (1, 'a');
+INSERT INTO ring_nonce VALUES (2, 'a');
+BEGIN;
+INSERT INTO ring_nonce VALUES (3, 'a');
+INSERT INTO ring_nonce VALUES (4, 'a');
+COMMIT;
+SELECT count(DISTINCT nonce_prefix(x)) AS one FROM ring_nonce WHERE command = 1;
+SELECT count(DISTINCT nonce_prefix(x)) AS four FROM ring_nonce;
+SELECT count(DISTINCT substr(seal.sealed_text_send(x), 34, 24)) AS five FROM ring_nonce;
+DROP TABLE ring_nonce;
+
 -- the trigger of the ring's tables is for them only
 CREATE TEMPORARY TABLE "grant" (a int);
 CREATE TRIGGER forged AFTER INSERT ON "grant" FOR EACH STATEMENT EXECUTE FUNCTION seal.ring_changed();

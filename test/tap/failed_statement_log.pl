@@ -103,6 +103,8 @@ fails_ok('COPY csv', '23505', "COPY patient (id, nir) FROM STDIN (FORMAT csv);\n
 fails_ok('DO', '22012', q{DO $$ BEGIN INSERT INTO patient (id, nir) VALUES (6, 'CANARY'); PERFORM 1 / 0; END $$});
 fails_ok('DO, duplicate key', '23505', q{DO $$ DECLARE v text := 'CANARY'; BEGIN INSERT INTO patient (id, nir) VALUES (1, v); END $$});
 fails_ok('DO, dynamic', '23505', q{DO $$ BEGIN EXECUTE 'INSERT INTO patient (id, nir) VALUES (1, ''CANARY'')'; END $$});
+fails_ok('DO, dynamic, not parsed', '42P01', q{DO $$ BEGIN EXECUTE 'SELECT ''CANARY'' FROM nowhere'; END $$});
+fails_ok('DO, dynamic, bad date', '22007', q{DO $$ BEGIN EXECUTE 'SELECT id FROM patient WHERE born = ''CANARY'''; END $$});
 fails_ok('a function', '23505', q{CREATE FUNCTION pg_temp.f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO patient (id, nir) VALUES (1, 'CANARY'); END $$; SELECT pg_temp.f()});
 fails_ok("a function's argument", '23505', q{CREATE FUNCTION pg_temp.g(v text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO patient (id, nir) VALUES (1, v); END $$; SELECT pg_temp.g('CANARY')});
 fails_ok('a SQL function', '23505', q{CREATE FUNCTION pg_temp.h() RETURNS void LANGUAGE sql AS $$ INSERT INTO patient (id, nir) VALUES (1, 'CANARY') $$; SELECT pg_temp.h()}, quiet => 1);

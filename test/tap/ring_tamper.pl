@@ -187,6 +187,9 @@ altered_ok('the key of a grant', qq{UPDATE seal.grant SET key = $nir_of WHERE ke
 change_by_hand('seal.grants', qq{UPDATE seal.grant SET verbs = '{reveal}' WHERE key = $key_of AND role_name = 'lab_writer'});
 is($node->safe_psql('postgres', q{SELECT key, role, state FROM seal.grants ORDER BY state, key, role::text}),
 	"note|lab_writer|not valid\nnir|lab_app|valid\nnote|lab_app|valid", 'seal.grants shows which');
+like(error_of($node, 'postgres', q{SELECT seal.import_ring(seal.export_ring())}), qr/^22023: ring export is malformed or was altered/,
+	'an export does not vouch for an altered row');
+is($node->safe_psql('postgres', q{SELECT state FROM seal.grants WHERE role = 'lab_writer'::regrole}), 'not valid', 'which stays what it is');
 $node->safe_psql('postgres', q{SELECT seal.grant_key('note', 'lab_writer', '{search}')});
 is($node->safe_psql('postgres', q{SELECT verbs, state FROM seal.grants WHERE role = 'lab_writer'::regrole}), '{search}|valid',
 	'a grant on top of it takes none of its verbs over');
