@@ -443,11 +443,11 @@ SELECT count(*), sum(id) FROM big JOIN (SELECT 'n' || i * 5 AS nir FROM generate
 SELECT count(*), sum(id) FROM big WHERE nir IN (SELECT 'n' || i * 5 FROM generate_series(1, 5000) i);
 SELECT uses_index(format('SELECT id FROM big WHERE nir IN (%s)', :'names')) AS t, uses_index(format('SELECT id FROM big WHERE n IN (%s)', :'numbers')) AS t;
 -- so long that its tokens are not kept between rows, and read without an index
-SELECT string_agg(quote_literal('n' || i), ', ') AS names FROM generate_series(1, 12000) i \gset
+SELECT string_agg(quote_literal('n' || i), ', ') AS names FROM generate_series(1, 16000) i \gset
 SET enable_indexscan = off;
 SET enable_bitmapscan = off;
-SELECT id FROM big WHERE id BETWEEN 11999 AND 12001 AND nir IN (:names) ORDER BY id;
-SELECT id FROM big WHERE id BETWEEN 11999 AND 12001 AND nir NOT IN (:names) ORDER BY id;
+SELECT id FROM big WHERE id BETWEEN 15999 AND 16001 AND nir IN (:names) ORDER BY id;
+SELECT id FROM big WHERE id BETWEEN 15999 AND 16001 AND nir NOT IN (:names) ORDER BY id;
 RESET enable_indexscan;
 RESET enable_bitmapscan;
 -- parallel workers look up their own keys and rights

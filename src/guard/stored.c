@@ -20,7 +20,6 @@
 #include "guard/internal.h"
 
 #include "catalog/pg_cast.h"
-#include "gate/gate.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -108,15 +107,14 @@ compared_items(Node *side)
 	return list_make1(side);
 }
 
-/* constant_key: key of a stored envelope; a literal not sealed under any column's key is refused. */
+/* constant_key: key of a stored envelope; one without a token, as a plain literal is kept, equals nothing. */
 static int32
 constant_key(Const *constant, Stored *stored)
 {
 	Envelope	envelope;
 	struct varlena *held;
 
-	if (!sealed_envelope(&envelope, &held, constant->constvalue) ||
-		envelope.key_id == gate_literal_id() || envelope.token == NULL)
+	if (!sealed_envelope(&envelope, &held, constant->constvalue) || envelope.token == NULL)
 		error_raise(SEAL_E_STORED_LITERAL, stored->kind);
 	return (int32) envelope.key_id;
 }
@@ -296,7 +294,7 @@ gives_constant(Node *value)
 			return gives_constant((Node *) ((CoerceViaIO *) value)->arg);
 		case T_FuncExpr:
 			return ((FuncExpr *) value)->funcformat != COERCE_EXPLICIT_CALL &&
-				gives_constant(linitial(((FuncExpr *) value)->args));
+				((FuncExpr *) value)->args != NIL && gives_constant(linitial(((FuncExpr *) value)->args));
 		default:
 			return false;
 	}

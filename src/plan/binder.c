@@ -151,14 +151,14 @@ bind_sides(const Comparison *comparison, Node **left, Node **right)
 
 /* bind_operator: OpExpr and its look-alikes DistinctExpr and NullIfExpr; changes the node. */
 static Node *
-bind_operator(OpExpr *expr)
+bind_operator(OpExpr *expr, List *scope)
 {
 	Comparison	comparison;
 	Node	   *left = linitial(expr->args);
 	Node	   *right = list_length(expr->args) == 2 ? lsecond(expr->args) : NULL;
 
 	if (!find_comparison(&comparison, expr->opno))
-		refuse_in_function(get_opcode(expr->opno), expr->args);
+		refuse_in_function(get_opcode(expr->opno), expr->args, scope);
 	else if (bind_sides(&comparison, &left, &right))
 	{
 		expr->args = list_make2(left, right);
@@ -171,10 +171,10 @@ bind_operator(OpExpr *expr)
 
 /* bind_nullif: nullif(x, y) gives x back, so x may not become a token. */
 static Node *
-bind_nullif(NullIfExpr *expr)
+bind_nullif(NullIfExpr *expr, List *scope)
 {
 	Node	   *first = linitial(expr->args);
-	Node	   *bound = bind_operator(expr);
+	Node	   *bound = bind_operator(expr, scope);
 
 	if (linitial(expr->args) != first)
 		error_raise(SEAL_E_KEY_NOT_KNOWN, NULL);
@@ -225,7 +225,7 @@ bind_array_operator(ScalarArrayOpExpr *expr, BindContext *context)
 
 	if (!find_comparison(&comparison, expr->opno))
 	{
-		refuse_in_function(get_opcode(expr->opno), expr->args);
+		refuse_in_function(get_opcode(expr->opno), expr->args, context->queries);
 		return (Node *) expr;
 	}
 	scalar_key = side_key(scalar);
@@ -387,8 +387,8 @@ bind_query(Query *query, BindContext *context)
 {
 	Query	   *bound;
 
-	refuse_in_query(query);
 	context->queries = lcons(query, context->queries);
+	refuse_in_query(query, context->queries);
 	bound = query_tree_mutator(query, bind_mutator, context, 0);
 	context->queries = list_delete_first(context->queries);
 	return bound;
@@ -402,23 +402,23 @@ bind_node(Node *node, BindContext *context)
 	{
 		case T_OpExpr:
 		case T_DistinctExpr:
-			return bind_operator((OpExpr *) node);
+			return bind_operator((OpExpr *) node, context->queries);
 		case T_NullIfExpr:
-			return bind_nullif((NullIfExpr *) node);
+			return bind_nullif((NullIfExpr *) node, context->queries);
 		case T_ScalarArrayOpExpr:
 			return bind_array_operator((ScalarArrayOpExpr *) node, context);
 		case T_RowCompareExpr:
-			refuse_order(((RowCompareExpr *) node)->largs);
-			refuse_order(((RowCompareExpr *) node)->rargs);
+			refuse_order(((RowCompareExpr *) node)->largs, context->queries);
+			refuse_order(((RowCompareExpr *) node)->rargs, context->queries);
 			break;
 		case T_MinMaxExpr:
-			refuse_order(((MinMaxExpr *) node)->args);
+			refuse_order(((MinMaxExpr *) node)->args, context->queries);
 			break;
 		case T_FuncExpr:
-			refuse_in_function(((FuncExpr *) node)->funcid, ((FuncExpr *) node)->args);
+			refuse_in_function(((FuncExpr *) node)->funcid, ((FuncExpr *) node)->args, context->queries);
 			break;
 		case T_Aggref:
-			refuse_in_aggregate((Aggref *) node);
+			refuse_in_aggregate((Aggref *) node, context->queries);
 			break;
 		case T_CommonTableExpr:
 			refuse_search_order((CommonTableExpr *) node);

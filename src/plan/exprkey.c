@@ -11,7 +11,6 @@
 #include "plan/internal.h"
 
 #include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "keys/keys.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/guc.h"
@@ -149,62 +148,14 @@ exprkey_list_of_type(Oid type, int32 typmod)
 	return keys;
 }
 
-/* record_keys: of an expression of type RECORD. */
-static List *
-record_keys(Node *expr)
-{
-	TupleDesc	columns = get_expr_result_tupdesc(expr, true);
-	List	   *keys = NIL;
-	int			i;
-
-	if (columns == NULL)
-		return list_make1_int(KEY_OPAQUE);
-	for (i = 0; i < columns->natts; i++)
-		if (!TupleDescAttr(columns, i)->attisdropped)
-			keys = list_concat(keys, exprkey_list_of_type(TupleDescAttr(columns, i)->atttypid,
-											   TupleDescAttr(columns, i)->atttypmod));
-	return keys;
-}
-
-/* keys_of_items: of ROW(), where each item has its own keys. */
-static List *
-keys_of_items(List *items)
-{
-	List	   *keys = NIL;
-	ListCell   *cell;
-
-	foreach(cell, items)
-		keys = list_concat(keys, exprkey_list(lfirst(cell)));
-	return keys;
-}
-
-/* keys_of_records: of ARRAY[ROW(), ...], where all elements must agree. */
-static List *
-keys_of_records(Node *expr)
-{
-	ArrayExpr  *array = (ArrayExpr *) expr;
-	List	   *keys;
-	ListCell   *cell;
-
-	if (!IsA(expr, ArrayExpr) || array->elements == NIL)
-		return list_make1_int(KEY_OPAQUE);
-	keys = exprkey_list(linitial(array->elements));
-	for_each_from(cell, array->elements, 1)
-		keys = exprkey_merge_lists(keys, exprkey_list(lfirst(cell)));
-	return keys;
-}
-
+/* exprkey_list: scope is the queries the expression stands in, innermost first. */
 List *
-exprkey_list(Node *expr)
+exprkey_list(Node *expr, List *scope)
 {
 	Oid			type = exprType(expr);
 
-	if (IsA(expr, RowExpr))
-		return keys_of_items(((RowExpr *) expr)->args);
-	if (type == RECORDOID)
-		return record_keys(expr);
-	if (type == RECORDARRAYOID)
-		return keys_of_records(expr);
+	if (IsA(expr, RowExpr) || type == RECORDOID || type == RECORDARRAYOID)
+		return recordkey_list(expr, scope);
 	if (exprkey_kind(expr) != SEALED_NONE)
 		return list_make1_int(exprkey_of(expr));
 	return exprkey_list_of_type(type, exprTypmod(expr));

@@ -25,7 +25,7 @@
 /* exprkey.c */
 extern SealedKind exprkey_kind(Node *expr);
 extern int32 exprkey_of(Node *expr);
-extern List *exprkey_list(Node *expr);
+extern List *exprkey_list(Node *expr, List *scope);
 extern List *exprkey_list_of_type(Oid type, int32 typmod);
 extern List *exprkey_merge_lists(List *left, List *right);
 extern bool exprkey_hold_sealed(List *keys);
@@ -33,11 +33,16 @@ extern void exprkey_require_searchable(int32 key);
 extern void exprkey_require_groupable(List *keys);
 extern void exprkey_require_same(List *left, List *right);
 
-/* refuse.c */
-extern void refuse_in_query(Query *query);
-extern void refuse_in_aggregate(Aggref *aggregate);
-extern void refuse_in_function(Oid function, List *args);
-extern void refuse_order(List *args);
+/* recordkey.c */
+extern List *recordkey_list(Node *expr, List *scope);
+extern List *recordkey_of_arm(Node *arm, int column, List *scope);
+extern List *recordkey_of_column(Query *query, int column, bool recursive, List *scope);
+
+/* refuse.c: the scope is the queries we are in, innermost first */
+extern void refuse_in_query(Query *query, List *scope);
+extern void refuse_in_aggregate(Aggref *aggregate, List *scope);
+extern void refuse_in_function(Oid function, List *args, List *scope);
+extern void refuse_order(List *args, List *scope);
 extern void refuse_search_order(CommonTableExpr *cte);
 
 /* probe.c */

@@ -13,7 +13,6 @@
 
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parsetree.h"
 #include "utils/fmgroids.h"
 
 /* Functions, operators' functions and aggregates of core that look inside arrays and rows. */
@@ -47,13 +46,13 @@ is_one_of(Oid function, const Oid *functions, int count)
 
 /* refuse_order: 0A000 when one of the expressions is or holds, or may hold, a sealed value. */
 void
-refuse_order(List *args)
+refuse_order(List *args, List *scope)
 {
 	ListCell   *cell;
 
 	foreach(cell, args)
 	{
-		List	   *keys = exprkey_list(lfirst(cell));
+		List	   *keys = exprkey_list(lfirst(cell), scope);
 
 		if (keys != NIL)
 			error_raise(exprkey_hold_sealed(keys) ? SEAL_E_TOKEN_ORDER : SEAL_E_KEY_NOT_KNOWN, NULL);
@@ -62,43 +61,43 @@ refuse_order(List *args)
 
 /* refuse_in_function: functions of core that order or compare inside arrays and rows. */
 void
-refuse_in_function(Oid function, List *args)
+refuse_in_function(Oid function, List *args, List *scope)
 {
 	if (is_one_of(function, order_functions, lengthof(order_functions)))
-		refuse_order(args);
+		refuse_order(args, scope);
 	else if (is_one_of(function, equality_functions, lengthof(equality_functions)))
-		exprkey_require_same(exprkey_list(linitial(args)), exprkey_list(lsecond(args)));
+		exprkey_require_same(exprkey_list(linitial(args), scope), exprkey_list(lsecond(args), scope));
 }
 
 /* refuse_sort: an ORDER BY list. */
 static void
-refuse_sort(List *clauses, List *targetlist)
+refuse_sort(List *clauses, List *targetlist, List *scope)
 {
-	refuse_order(get_sortgrouplist_exprs(clauses, targetlist));
+	refuse_order(get_sortgrouplist_exprs(clauses, targetlist), scope);
 }
 
 /* refuse_grouping: a GROUP BY, DISTINCT or PARTITION BY list. */
 static void
-refuse_grouping(List *clauses, List *targetlist)
+refuse_grouping(List *clauses, List *targetlist, List *scope)
 {
 	ListCell   *cell;
 
 	foreach(cell, get_sortgrouplist_exprs(clauses, targetlist))
-		exprkey_require_groupable(exprkey_list(lfirst(cell)));
+		exprkey_require_groupable(exprkey_list(lfirst(cell), scope));
 }
 
 /* refuse_in_aggregate: agg(DISTINCT x), agg(x ORDER BY y), agg() WITHIN GROUP (ORDER BY x), max(array). */
 void
-refuse_in_aggregate(Aggref *aggregate)
+refuse_in_aggregate(Aggref *aggregate, List *scope)
 {
 	List	   *args = NIL;
 	ListCell   *cell;
 
 	foreach(cell, aggregate->args)
 		args = lappend(args, lfirst_node(TargetEntry, cell)->expr);
-	refuse_in_function(aggregate->aggfnoid, args);
-	refuse_sort(aggregate->aggorder, aggregate->args);
-	refuse_grouping(aggregate->aggdistinct, aggregate->args);
+	refuse_in_function(aggregate->aggfnoid, args, scope);
+	refuse_sort(aggregate->aggorder, aggregate->args, scope);
+	refuse_grouping(aggregate->aggdistinct, aggregate->args, scope);
 }
 
 /* refuse_search_order: SEARCH ... BY of a recursive query. */
@@ -121,56 +120,42 @@ refuse_search_order(CommonTableExpr *cte)
  * ----------
  */
 
-/* arm_keys: keys of one column of an arm. */
-static List *
-arm_keys(Query *query, Node *arm, int column)
-{
-	SetOperationStmt *operation = (SetOperationStmt *) arm;
-	RangeTblEntry *rte;
-
-	if (IsA(arm, SetOperationStmt))
-		return exprkey_merge_lists(arm_keys(query, operation->larg, column),
-							   arm_keys(query, operation->rarg, column));
-	rte = rt_fetch(castNode(RangeTblRef, arm)->rtindex, query->rtable);
-	return exprkey_list((Node *) list_nth_node(TargetEntry, rte->subquery->targetList, column)->expr);
-}
-
 /* refuse_in_set_operation: all but UNION ALL compare the rows of their arms. */
 static void
-refuse_in_set_operation(Query *query, Node *node)
+refuse_in_set_operation(Node *node, List *scope)
 {
 	SetOperationStmt *operation = (SetOperationStmt *) node;
 	int			column;
 
 	if (!IsA(node, SetOperationStmt))
 		return;
-	refuse_in_set_operation(query, operation->larg);
-	refuse_in_set_operation(query, operation->rarg);
+	refuse_in_set_operation(operation->larg, scope);
+	refuse_in_set_operation(operation->rarg, scope);
 	if (operation->op == SETOP_UNION && operation->all)
 		return;
 	for (column = 0; column < list_length(operation->colTypes); column++)
 		if (sealed_type_inside(list_nth_oid(operation->colTypes, column)) ||
 			list_nth_oid(operation->colTypes, column) == RECORDOID)
-			exprkey_require_same(arm_keys(query, operation->larg, column),
-							  arm_keys(query, operation->rarg, column));
+			exprkey_require_same(recordkey_of_arm(operation->larg, column, scope),
+								 recordkey_of_arm(operation->rarg, column, scope));
 }
 
 /* refuse_in_query: the clauses of one query level that order, group or compare. */
 void
-refuse_in_query(Query *query)
+refuse_in_query(Query *query, List *scope)
 {
 	ListCell   *cell;
 
-	refuse_sort(query->sortClause, query->targetList);
-	refuse_grouping(query->groupClause, query->targetList);
-	refuse_grouping(query->distinctClause, query->targetList);
+	refuse_sort(query->sortClause, query->targetList, scope);
+	refuse_grouping(query->groupClause, query->targetList, scope);
+	refuse_grouping(query->distinctClause, query->targetList, scope);
 	foreach(cell, query->windowClause)
 	{
 		WindowClause *window = lfirst_node(WindowClause, cell);
 
-		refuse_sort(window->orderClause, query->targetList);
-		refuse_grouping(window->partitionClause, query->targetList);
+		refuse_sort(window->orderClause, query->targetList, scope);
+		refuse_grouping(window->partitionClause, query->targetList, scope);
 	}
 	if (query->setOperations != NULL)
-		refuse_in_set_operation(query, query->setOperations);
+		refuse_in_set_operation(query->setOperations, scope);
 }
