@@ -27,7 +27,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-#define MEMO_MAX_BYTES		(1024 * 1024)	/* of input; longer lists are probed anew */
+#define MEMO_MAX_BYTES		(1024 * 1024)	/* of input; longer lists that are no constants are probed anew */
 #define FLOAT8_EXACT_LIMIT	9007199254740992.0	/* 2^53: from here on integers share doubles */
 
 /*
@@ -360,24 +360,6 @@ copy_varlena(const struct varlena *value, MemoryContext context)
 	return copy;
 }
 
-/* memo_keep: unless the list is long, or the token depends on the time zone too. */
-static void
-memo_keep(ProbeSite *site, uint32 key_id, uint64 stamp, const PlainBytes *input,
-		  const struct varlena *result, MemoryContext context)
-{
-	Memo	   *memo = &site->memo;
-
-
-	if (input->len > MEMO_MAX_BYTES || site->adapt == date_from_timestamptz)
-		return;
-	memo->result = copy_varlena(result, context);
-	memo->input = MemoryContextAlloc(context, Max(input->len, 1));
-	memcpy(memo->input, input->bytes, input->len);
-	memo->input_len = input->len;
-	memo->key_id = key_id;
-	memo->stamp = stamp;
-}
-
 /*
  * is_constant
  *		Are both arguments constants?  A parameter is not: plpgsql keeps the call
@@ -390,6 +372,25 @@ is_constant(FmgrInfo *flinfo)
 
 	return call != NULL && IsA(call, FuncExpr) && IsA(linitial(call->args), Const) &&
 		IsA(lsecond(call->args), Const);
+}
+
+/* memo_keep: unless a list that may change is long, or the token depends on the time zone too. */
+static void
+memo_keep(ProbeSite *site, uint32 key_id, uint64 stamp, const PlainBytes *input,
+		  const struct varlena *result, FmgrInfo *flinfo)
+{
+	MemoryContext context = flinfo->fn_mcxt;
+	Memo	   *memo = &site->memo;
+
+
+	if (site->adapt == date_from_timestamptz || (input->len > MEMO_MAX_BYTES && !is_constant(flinfo)))
+		return;
+	memo->result = copy_varlena(result, context);
+	memo->input = MemoryContextAlloc(context, Max(input->len, 1));
+	memcpy(memo->input, input->bytes, input->len);
+	memo->input_len = input->len;
+	memo->key_id = key_id;
+	memo->stamp = stamp;
 }
 
 /*
@@ -420,7 +421,7 @@ probe_remembered(ProbeSite *site, uint32 key_id, Datum value, FmgrInfo *flinfo)
 	}
 	memo_drop(memo);
 	result = site->array ? probe_array(site, key_id, value) : probe_value(site, key_id, value);
-	memo_keep(site, key_id, stamp, &input, result, flinfo->fn_mcxt);
+	memo_keep(site, key_id, stamp, &input, result, flinfo);
 	return result;
 }
 
