@@ -1,0 +1,51 @@
+# hooks.pl: other extensions on the same hooks, loaded before and after pgseal.
+# Not a pg_regress test: it needs servers with other preloaded libraries.
+
+use strict;
+use warnings;
+use Pgseal;
+use Test::More;
+
+# works_ok LIBRARIES: the ring, the binder, the guard and the log all do their work.
+sub works_ok
+{
+	my ($libraries) = @_;
+	my $node = new_node('n' . ($libraries =~ tr/a-z//cdr), conf => <<"CONF");
+shared_preload_libraries = '$libraries'
+pgaudit.log = 'all'
+auto_explain.log_min_duration = -1
+pg_stat_statements.track = all
+CONF
+
+	$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION pgseal;
+CREATE EXTENSION pg_stat_statements;
+CREATE EXTENSION pgaudit;
+CREATE ROLE lab_app LOGIN;
+SELECT seal.create_key('nir', searchable => true);
+SELECT seal.grant_key('nir', 'lab_app', '{seal,search,reveal}');
+CREATE TABLE patient (id integer PRIMARY KEY, nir sealed_text(nir) UNIQUE);
+GRANT ALL ON patient TO lab_app;
+SQL
+	as_role($node, 'lab_app', q{INSERT INTO patient SELECT g, 'n' || g FROM generate_series(1, 2000) g});
+	is(as_role($node, 'lab_app', q{SELECT seal.reveal(nir) FROM patient WHERE nir = 'n7'}), 'n7', "$libraries: a search is bound");
+	like(as_role($node, 'lab_app', q{EXPLAIN SELECT 1 FROM patient WHERE nir = 'n7'}), qr/patient_nir_key/, "$libraries: and uses the index");
+	like(error_of($node, 'lab_app', q{SELECT id FROM patient ORDER BY nir}), qr/^0A000: sealed values have no order/, "$libraries: token order is refused");
+	like(error_of($node, 'postgres', q{CREATE TABLE x (y sealed_text)}), qr/^42P16: /, "$libraries: a column without a key is refused");
+	like(error_of($node, 'postgres', q{DROP ROLE lab_app}), qr/^2BP01: /, "$libraries: a role with rights is kept");
+
+	my $mark = -s $node->logfile;
+	like(error_of($node, 'lab_app', q{DO $$ BEGIN INSERT INTO patient VALUES (1, 'CANARY'); END $$}), qr/^23505: /, "$libraries: a duplicate fails");
+	my $log = log_since($node, $mark);
+	unlike($log, qr/STATEMENT:|CONTEXT:/, "$libraries: without statement and context in the log");
+	like($log, qr/ERROR:  duplicate key/, "$libraries: while the error is");
+	like($log, qr/AUDIT: /, "$libraries: pgaudit writes its own");
+	is($node->safe_psql('postgres', q{SELECT count(*) > 0 FROM pg_stat_statements WHERE query LIKE 'SELECT seal.reveal%'}), 't', "$libraries: statements are counted");
+	$node->stop;
+	return;
+}
+
+works_ok('pgaudit,pg_stat_statements,auto_explain,pgseal');
+works_ok('pgseal,auto_explain,pg_stat_statements,pgaudit');
+
+done_testing;
