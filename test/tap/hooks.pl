@@ -6,6 +6,9 @@ use warnings;
 use Pgseal;
 use Test::More;
 
+chomp(my $library = `$ENV{PG_CONFIG} --pkglibdir`);
+plan skip_all => 'pgaudit is not installed' unless -e "$library/pgaudit.so";
+
 # works_ok LIBRARIES: the ring, the binder, the guard and the log all do their work.
 sub works_ok
 {
