@@ -14,6 +14,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_namespace.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -234,6 +235,20 @@ lock_ring(void)
 }
 
 /*
+ * hold_keys
+ *		A lock of its own on schema seal: a dump, which locks the ring's tables
+ *		while it runs, is in nobody's way, and nobody is in the way of reading them.
+ */
+static void
+hold_keys(LOCKMODE mode)
+{
+	Oid			schema = seal_schema_oid(true);
+
+	if (OidIsValid(schema))
+		LockDatabaseObject(NamespaceRelationId, schema, 0, mode);
+}
+
+/*
  * ring_hold
  *		Until the end of the transaction no key goes away: something that
  *		needs one is being made.
@@ -241,10 +256,7 @@ lock_ring(void)
 void
 ring_hold(void)
 {
-	Oid			head = seal_relation_oid(ring_table_name(RING_HEAD));
-
-	if (OidIsValid(head))
-		LockRelationOid(head, AccessShareLock);
+	hold_keys(AccessShareLock);
 }
 
 /*
@@ -255,11 +267,8 @@ ring_hold(void)
 void
 ring_exclude(void)
 {
-	Oid			head = seal_relation_oid(ring_table_name(RING_HEAD));
-
 	PreventCommandIfReadOnly("a change of the key ring");
-	if (OidIsValid(head))
-		LockRelationOid(head, AccessExclusiveLock);
+	hold_keys(AccessExclusiveLock);
 }
 
 /* edit_with_roots: run an edit and write the head; roots and keys are wiped on every way out. */
