@@ -647,18 +647,26 @@ ring_row(RingRow *row, RingTable table, int number)
 	row_deform(row, table, heap_copytuple(loaded->tuples[number]), loaded->desc);
 }
 
-/* ring_wrapped_version: the wrapped secret of a key version; false when there is none. */
+/*
+ * ring_next_version
+ *		The next live version of a key, from the row number *row on.
+ *
+ * False when there is none left.
+ */
 bool
-ring_wrapped_version(unsigned char wrapped[WRAPPED_BYTES], uint32 key_id, uint16 version)
+ring_next_version(unsigned char wrapped[WRAPPED_BYTES], uint16 *version, int *row, uint32 key_id)
 {
-	for (int i = 0; i < ring_rows(RING_KEY_VERSION); i++)
+	for (; *row < ring_rows(RING_KEY_VERSION); (*row)++)
 	{
-		RingRow		row;
+		RingRow		stored;
 
-		peek_row(&row, RING_KEY_VERSION, i);
-		if ((uint32) DatumGetInt32(row.values[VERSION_KEY]) == key_id &&
-			(uint16) DatumGetInt16(row.values[VERSION_NUMBER]) == version)
-			return row_get_secret(wrapped, &row, VERSION_SECRET);
+		peek_row(&stored, RING_KEY_VERSION, *row);
+		if ((uint32) DatumGetInt32(stored.values[VERSION_KEY]) != key_id ||
+			!row_get_secret(wrapped, &stored, VERSION_SECRET))
+			continue;
+		*version = (uint16) DatumGetInt16(stored.values[VERSION_NUMBER]);
+		(*row)++;
+		return true;
 	}
 	return false;
 }

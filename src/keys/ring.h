@@ -28,7 +28,8 @@ extern void ring_reload(void);
 extern const LoadedTable *ring_table(RingTable table);
 extern const char *ring_table_name(RingTable table);
 extern void ring_digest(unsigned char digest[MAC_BYTES]);
-extern bool ring_wrapped_version(unsigned char wrapped[WRAPPED_BYTES], uint32 key_id, uint16 version);
+extern bool ring_next_version(unsigned char wrapped[WRAPPED_BYTES], uint16 *version, int *row,
+							  uint32 key_id);
 extern bool ring_wrapped_search(unsigned char wrapped[WRAPPED_BYTES], uint32 key_id);
 
 /* row.c */

@@ -2,7 +2,7 @@
  * secrets.c
  *		Unwrapped keys, in one arena of locked memory per backend.
  *
- * Floor 1.  A key version is unwrapped when it is first needed, and everything
+ * Floor 1.  A key's versions are unwrapped when the first is needed, and all
  * is wiped when the ring changes.  sodium_malloc() guards, locks and keeps out
  * of core dumps what it gives, at some pages a piece: so slots come in chunks.
  *
@@ -198,49 +198,100 @@ fill_slot(SealKey *slot, const unsigned char *version_wrapped,
 	return opened ? SEAL_OK : SEAL_E_KEY_CLOSED;
 }
 
-/*
- * load_slot
- *		Unwrap one key version; the root is in memory only meanwhile.
- */
-static SealError
-load_slot(SealKey **lent, const RingKey *key, uint16 version)
+/* find_slot: the slot of a key version, NULL when it was not unwrapped. */
+static SealKey *
+find_slot(uint32 key_id, uint16 version)
 {
-	unsigned char version_wrapped[WRAPPED_BYTES];
+	SlotKey		slot_key = {key_id, version};
+	SlotEntry  *entry = slots != NULL ? hash_search(slots, &slot_key, HASH_FIND, NULL) : NULL;
+
+	return entry != NULL ? entry->slot : NULL;
+}
+
+/* keep_slot: make a filled slot findable. */
+static void
+keep_slot(SealKey *slot)
+{
+	SlotKey		slot_key = {slot->key_id, slot->version};
+	SlotEntry  *entry = hash_search(slots, &slot_key, HASH_ENTER, NULL);
+
+	entry->slot = slot;
+}
+
+/* unwrap_versions: every version of a key under this root. */
+static SealError
+unwrap_versions(const RingKey *key, const Root *root)
+{
+	unsigned char wrapped[WRAPPED_BYTES];
 	unsigned char search_wrapped[WRAPPED_BYTES];
 	bool		searchable = ring_wrapped_search(search_wrapped, key->id);
-	SlotKey		slot_key = {key->id, version};
-	SlotEntry  *entry;
-	SealKey    *slot;
-	const Root *root;
+	uint16		version;
+	int			row = 0;
+
+	while (ring_next_version(wrapped, &version, &row, key->id))
+	{
+		SealKey    *slot = new_slot();
+		SealError	error;
+
+		slot->key_id = key->id;
+		slot->version = version;
+		error = fill_slot(slot, wrapped, searchable ? search_wrapped : NULL, root);
+		if (error != SEAL_OK)
+		{
+			sodium_memzero(slot, sizeof(SealKey));
+			chunks->used--;
+			return error;
+		}
+		keep_slot(slot);
+	}
+	return SEAL_OK;
+}
+
+/*
+ * load_key
+ *		Unwrap all versions of a key; the root is in memory only meanwhile.
+ *
+ * One by one would read the root once for each.
+ */
+static SealError
+load_key(const RingKey *key)
+{
 	RootSet    *roots;
+	const Root *root;
 	SealError	error;
 
-	if (!ring_wrapped_version(version_wrapped, key->id, version))
-		return SEAL_E_UNKNOWN_VERSION;
 	open_caches();
-	slot = new_slot();
-	entry = hash_search(slots, &slot_key, HASH_ENTER, NULL);
-	entry->slot = NULL;
-	slot->key_id = key->id;
-	slot->version = version;
 	error = roots_load(&roots);
-	if (error == SEAL_OK)
+	if (error != SEAL_OK)
+		return error;
+	PG_TRY();
 	{
 		root = roots_find(roots, ring_root());
-		error = root == NULL ? SEAL_E_ROOT_UNKNOWN :
-			fill_slot(slot, version_wrapped, searchable ? search_wrapped : NULL, root);
+		error = root == NULL ? SEAL_E_ROOT_UNKNOWN : unwrap_versions(key, root);
+	}
+	PG_FINALLY();
+	{
 		roots_free(roots);
 	}
-	if (error != SEAL_OK)
+	PG_END_TRY();
+	return error;
+}
+
+/* find_or_load: a key that was loaded has all its versions; an unknown one is not looked for again. */
+static SealError
+find_or_load(SealKey **lent, const RingKey *key, uint16 version)
+{
+	SealError	error = SEAL_OK;
+
+	*lent = find_slot(key->id, version);
+	if (*lent == NULL && find_slot(key->id, key->active_version) == NULL)
 	{
-		sodium_memzero(slot, sizeof(SealKey));
-		chunks->used--;
-		hash_search(slots, &slot_key, HASH_REMOVE, NULL);
-		return error;
+		error = load_key(key);
+		*lent = find_slot(key->id, version);
 	}
-	entry->slot = slot;
-	*lent = slot;
-	return SEAL_OK;
+	if (error == SEAL_OK && *lent == NULL)
+		error = SEAL_E_UNKNOWN_VERSION;
+	return error;
 }
 
 /*
@@ -259,8 +310,6 @@ secrets_lend(SealKey **lent, uint32 key_id, uint16 version)
 	SealError	error = ring_verify();
 	const RingKey *key;
 	Recent	   *asked = &recent[(key_id ^ version) & (RECENT_SLOTS - 1)];
-	SlotKey		slot_key;
-	SlotEntry  *entry = NULL;
 
 	if (error != SEAL_OK)
 		return error;
@@ -274,14 +323,7 @@ secrets_lend(SealKey **lent, uint32 key_id, uint16 version)
 		return SEAL_E_UNKNOWN_KEY;
 	if (key->closed)
 		return SEAL_E_KEY_CLOSED;
-	slot_key.key_id = key_id;
-	slot_key.version = version != 0 ? version : key->active_version;
-	if (slots != NULL)
-		entry = hash_search(slots, &slot_key, HASH_FIND, NULL);
-	if (entry != NULL && entry->slot != NULL)
-		*lent = entry->slot;
-	else
-		error = load_slot(lent, key, slot_key.version);
+	error = find_or_load(lent, key, version != 0 ? version : key->active_version);
 	if (error == SEAL_OK)
 		*asked = (Recent) {key_id, version, *lent};
 	return error;
