@@ -185,26 +185,101 @@ follow_roles(ObjectAccessType access, Oid classId, Oid objectId, int subId, void
 		role_dropped(objectId);
 }
 
-/* membership_text: who gets what, or loses it; names of roles only. */
+/* add_role: one name of a list. */
+static void
+add_role(StringInfo text, const char *name)
+{
+	if (text->len > 0 && text->data[text->len - 1] != '=')
+		appendStringInfoChar(text, ',');
+	appendStringInfoString(text, name);
+}
+
+/* add_roles: RoleSpecs, by the names the statement gives them. */
+static void
+add_roles(StringInfo text, List *roles)
+{
+	ListCell   *cell;
+
+	foreach(cell, roles)
+	{
+		RoleSpec   *role = lfirst_node(RoleSpec, cell);
+
+		add_role(text, role->roletype == ROLESPEC_CSTRING ? role->rolename : "current_role");
+	}
+}
+
+/* granted_text: GRANT and REVOKE of roles. */
 static char *
-membership_text(const GrantRoleStmt *stmt)
+granted_text(const GrantRoleStmt *stmt)
 {
 	StringInfoData text;
 	ListCell   *cell;
 
 	initStringInfo(&text);
+	appendStringInfoString(&text, "roles=");
 	foreach(cell, stmt->granted_roles)
-		appendStringInfo(&text, "%s%s", text.len > 0 ? "," : "roles=",
-						 ((AccessPriv *) lfirst(cell))->priv_name);
+		add_role(&text, lfirst_node(AccessPriv, cell)->priv_name);
 	appendStringInfoString(&text, stmt->is_grant ? " to=" : " from=");
-	foreach(cell, stmt->grantee_roles)
-	{
-		RoleSpec   *role = lfirst(cell);
-
-		appendStringInfo(&text, "%s%s", cell == list_head(stmt->grantee_roles) ? "" : ",",
-						 role->roletype == ROLESPEC_CSTRING ? role->rolename : "current_role");
-	}
+	add_roles(&text, stmt->grantee_roles);
 	return text.data;
+}
+
+/*
+ * option_text
+ *		CREATE ROLE ... IN ROLE, ROLE, ADMIN and ALTER GROUP ... ADD, DROP; NULL
+ *		when no option is about memberships.
+ */
+static char *
+option_text(const char *role, List *options, bool given)
+{
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	foreach(cell, options)
+	{
+		DefElem    *option = lfirst_node(DefElem, cell);
+		bool		into = strcmp(option->defname, "addroleto") == 0;
+
+		if (!into && strcmp(option->defname, "rolemembers") != 0 &&
+			strcmp(option->defname, "adminmembers") != 0)
+			continue;
+		appendStringInfoString(&text, text.len > 0 ? " roles=" : "roles=");
+		if (into)
+			add_roles(&text, (List *) option->arg);
+		else
+			add_role(&text, role);
+		appendStringInfoString(&text, given ? " to=" : " from=");
+		if (into)
+			add_role(&text, role);
+		else
+			add_roles(&text, (List *) option->arg);
+	}
+	return text.len > 0 ? text.data : NULL;
+}
+
+/* membership_text: who becomes a member of what, or ceases to be; NULL for other statements. */
+static char *
+membership_text(Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_GrantRoleStmt:
+			return granted_text((GrantRoleStmt *) statement);
+		case T_CreateRoleStmt:
+			return option_text(((CreateRoleStmt *) statement)->role,
+							   ((CreateRoleStmt *) statement)->options, true);
+		case T_AlterRoleStmt:
+			{
+				AlterRoleStmt *alter = (AlterRoleStmt *) statement;
+
+				return option_text(alter->role->roletype == ROLESPEC_CSTRING ?
+								   alter->role->rolename : "current_role",
+								   alter->options, alter->action > 0);
+			}
+		default:
+			return NULL;
+	}
 }
 
 /*
@@ -217,8 +292,7 @@ note_memberships(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 				 ProcessUtilityContext context, ParamListInfo params,
 				 QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
 {
-	char	   *detail = IsA(pstmt->utilityStmt, GrantRoleStmt) ?
-		membership_text((GrantRoleStmt *) pstmt->utilityStmt) : NULL;
+	char	   *detail = membership_text(pstmt->utilityStmt);
 
 	if (prev_process_utility_hook)
 		(*prev_process_utility_hook) (pstmt, queryString, readOnlyTree, context, params,

@@ -36,7 +36,7 @@ is_on_duty(void)
 
 /* is_definition: did the command define something, rather than copy it as CLUSTER does? */
 static bool
-is_definition(ObjectAccessType access, Oid class, void *arg)
+is_definition(ObjectAccessType access, void *arg)
 {
 	if (access == OAT_POST_CREATE)
 		return true;
@@ -81,7 +81,7 @@ guard_object(ObjectAccessType access, Oid class, Oid object, int column, void *a
 {
 	if (prev_object_access_hook)
 		(*prev_object_access_hook) (access, class, object, column, arg);
-	if (is_definition(access, class, arg) && is_on_duty())
+	if (is_definition(access, arg) && is_on_duty())
 		check_object(class, object, column);
 }
 

@@ -3,9 +3,9 @@
  *		Changes of the key ring, whole or not at all.
  *
  * Floor 1.  One change at a time: an editor holds ShareRowExclusiveLock on the
- * ring's tables until the end of its transaction, seal.ring_head first.  Rows are written as
- * catalog rows are, without SPI: no search_path, trigger or row security of
- * somebody else comes between; the head is written last.
+ * ring's tables until the end of its transaction, seal.ring_head first.  Rows
+ * are written as catalog rows are, without SPI: no search_path, trigger or row
+ * security of somebody else comes between; the head is written last.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -21,7 +21,6 @@
 #include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
-
 
 /* bytea_datum: bytes as a bytea in the current memory context. */
 static Datum

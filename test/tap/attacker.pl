@@ -55,4 +55,21 @@ $log = log_since($node, $mark);
 like($log, qr/pgseal: grant membership roles=lab_app to=postgres login=postgres/, 'a membership given is noted');
 like($log, qr/pgseal: grant membership roles=lab_app from=postgres login=postgres/, 'taken away too, and in a database without the extension');
 
+# Whatever statement does it.
+for my $case (
+	[ 'ALTER GROUP lab_app ADD USER outsider', 'roles=lab_app to=outsider' ],
+	[ 'ALTER GROUP lab_app DROP USER outsider', 'roles=lab_app from=outsider' ],
+	[ 'CREATE ROLE in_role IN ROLE lab_app', 'roles=lab_app to=in_role' ],
+	[ 'CREATE ROLE with_members ROLE lab_app ADMIN outsider', 'roles=with_members to=lab_app roles=with_members to=outsider' ],
+	[ 'GRANT lab_app, with_members TO in_role, outsider', 'roles=lab_app,with_members to=in_role,outsider' ])
+{
+	my ($sql, $told) = @$case;
+	$mark = -s $node->logfile;
+	$node->safe_psql('postgres', "SET log_min_messages = panic; $sql");
+	like(log_since($node, $mark), qr/pgseal: grant membership \Q$told\E login=postgres/, "$sql is noted");
+}
+$mark = -s $node->logfile;
+$node->safe_psql('postgres', 'CREATE ROLE alone; ALTER ROLE alone NOINHERIT');
+unlike(log_since($node, $mark), qr/membership/, 'a role without members is no membership');
+
 done_testing;
