@@ -9,11 +9,10 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
-#include "crypto/crypto.h"
+#include "crypto/chachapoly.h"
 
 #include <string.h>
 
-#define SHORT_NONCE_BYTES	crypto_aead_chacha20poly1305_ietf_NPUBBYTES
 #define COUNTER_BYTES		(NONCE_BYTES - NONCE_PREFIX_BYTES)
 
 _Static_assert(SECRET_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key");
@@ -22,7 +21,7 @@ _Static_assert(SECRET_BYTES == crypto_core_hchacha20_OUTPUTBYTES, "HChaCha20 out
 _Static_assert(SECRET_BYTES == crypto_aead_chacha20poly1305_ietf_KEYBYTES, "subkey");
 _Static_assert(NONCE_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce");
 _Static_assert(NONCE_PREFIX_BYTES == crypto_core_hchacha20_INPUTBYTES, "prefix");
-_Static_assert(COUNTER_BYTES < SHORT_NONCE_BYTES, "counter");
+_Static_assert(COUNTER_BYTES < CHACHAPOLY_NONCE_BYTES, "counter");
 _Static_assert(TAG_BYTES == crypto_aead_xchacha20poly1305_ietf_ABYTES, "tag");
 _Static_assert(TAG_BYTES == crypto_aead_chacha20poly1305_ietf_ABYTES, "subkey's tag");
 
@@ -51,10 +50,10 @@ nonce_fits(const unsigned char nonce[NONCE_BYTES], const AeadSubkey *subkey)
 
 /* shorten_nonce: the counter behind zeros, as RFC 8439 section 2.8 wants its 12 bytes. */
 static void
-shorten_nonce(unsigned char short_nonce[SHORT_NONCE_BYTES], const unsigned char nonce[NONCE_BYTES])
+shorten_nonce(unsigned char short_nonce[CHACHAPOLY_NONCE_BYTES], const unsigned char nonce[NONCE_BYTES])
 {
-	memset(short_nonce, 0, SHORT_NONCE_BYTES - COUNTER_BYTES);
-	memcpy(short_nonce + SHORT_NONCE_BYTES - COUNTER_BYTES,
+	memset(short_nonce, 0, CHACHAPOLY_NONCE_BYTES - COUNTER_BYTES);
+	memcpy(short_nonce + CHACHAPOLY_NONCE_BYTES - COUNTER_BYTES,
 		   nonce + NONCE_PREFIX_BYTES, COUNTER_BYTES);
 }
 
@@ -75,14 +74,12 @@ aead_seal(unsigned char *ciphertext, unsigned char tag[TAG_BYTES],
 		  const unsigned char *bound, size_t bound_len,
 		  const unsigned char nonce[NONCE_BYTES], const AeadSubkey *subkey)
 {
-	unsigned char short_nonce[SHORT_NONCE_BYTES];
+	unsigned char short_nonce[CHACHAPOLY_NONCE_BYTES];
 
 	if (!nonce_fits(nonce, subkey))
 		sodium_misuse();
 	shorten_nonce(short_nonce, nonce);
-	crypto_aead_chacha20poly1305_ietf_encrypt_detached(ciphertext, tag, NULL, padded, len,
-													   bound, bound_len, NULL,
-													   short_nonce, subkey->bytes);
+	chachapoly_seal(ciphertext, tag, padded, len, bound, bound_len, short_nonce, subkey->bytes);
 }
 
 /*
@@ -103,13 +100,11 @@ aead_open(unsigned char *padded,
 		  const unsigned char *bound, size_t bound_len,
 		  const unsigned char nonce[NONCE_BYTES], const AeadSubkey *subkey)
 {
-	unsigned char short_nonce[SHORT_NONCE_BYTES];
+	unsigned char short_nonce[CHACHAPOLY_NONCE_BYTES];
 
 	shorten_nonce(short_nonce, nonce);
 	if (nonce_fits(nonce, subkey) &&
-		crypto_aead_chacha20poly1305_ietf_decrypt_detached(padded, NULL, ciphertext, len, tag,
-														   bound, bound_len,
-														   short_nonce, subkey->bytes) == 0)
+		chachapoly_open(padded, ciphertext, len, tag, bound, bound_len, short_nonce, subkey->bytes))
 		return true;
 	sodium_memzero(padded, len);
 	return false;

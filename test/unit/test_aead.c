@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * test_aead.c
- *		aead.c: published vectors, identity with libsodium, refusals, wraps.
+ *		aead.c and chachapoly.c: published vectors, identity with libsodium,
+ *		refusals, wraps.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -8,6 +9,7 @@
 
 #define IDENTITY_ROUNDS		20000
 #define SHORT_LEN_MAX		300
+#define EVERY_LEN_MAX		600 /* beyond what chachapoly.c calls short */
 #define LONG_LEN_MAX		5000
 #define BOUND_LEN_MAX		100
 
@@ -65,7 +67,7 @@ opens(unsigned char *out, const Sample *sample)
 static bool
 refuses(const Sample *sample)
 {
-	unsigned char out[64];
+	unsigned char out[EVERY_LEN_MAX];
 
 	memset(out, 0xAA, sizeof(out));
 	return !opens(out, sample) && unit_is_filled(out, sample->len, 0);
@@ -177,29 +179,49 @@ test_rfc8439_of_libsodium(void)
 	CHECK(memcmp(tag, wanted_tag, TAG_BYTES) == 0);
 }
 
+/* Sealed by us and by libsodium: the same bits, and we open them. */
+static void
+check_identity(size_t len, size_t bound_len)
+{
+	Sample		sample = random_sample(len, bound_len);
+	unsigned char *ciphertext = unit_bytes(len);
+	unsigned char tag[TAG_BYTES];
+
+	unit_note("%zu bytes, %zu bound", len, bound_len);
+	crypto_aead_xchacha20poly1305_ietf_encrypt_detached(ciphertext, tag, NULL,
+														sample.padded, len,
+														sample.bound, bound_len,
+														NULL, sample.nonce, sample.key);
+	CHECK(memcmp(ciphertext, sample.ciphertext, len) == 0);
+	CHECK(memcmp(tag, sample.tag, TAG_BYTES) == 0);
+	CHECK(opens(ciphertext, &sample));
+	CHECK(memcmp(ciphertext, sample.padded, len) == 0);
+	unit_release();
+}
+
 static void
 test_identity_with_libsodium(void)
 {
 	int			round;
 
 	for (round = 0; round < IDENTITY_ROUNDS; round++)
-	{
-		size_t		limit = round % 100 == 0 ? LONG_LEN_MAX : SHORT_LEN_MAX;
-		Sample		sample = random_sample(unit_random_below(limit), unit_random_below(BOUND_LEN_MAX));
-		unsigned char *ciphertext = unit_bytes(sample.len);
-		unsigned char tag[TAG_BYTES];
+		check_identity(unit_random_below(round % 100 == 0 ? LONG_LEN_MAX : SHORT_LEN_MAX),
+					   unit_random_below(BOUND_LEN_MAX));
+}
 
-		unit_note("round %d, %zu bytes, %zu bound", round, sample.len, sample.bound_len);
-		crypto_aead_xchacha20poly1305_ietf_encrypt_detached(ciphertext, tag, NULL,
-															sample.padded, sample.len,
-															sample.bound, sample.bound_len,
-															NULL, sample.nonce, sample.key);
-		CHECK(memcmp(ciphertext, sample.ciphertext, sample.len) == 0);
-		CHECK(memcmp(tag, sample.tag, TAG_BYTES) == 0);
-		CHECK(opens(ciphertext, &sample));
-		CHECK(memcmp(ciphertext, sample.padded, sample.len) == 0);
-		unit_release();
+static void
+test_identity_at_every_length(void)
+{
+	size_t		len;
+	size_t		bound_len;
+
+	for (len = 0; len <= EVERY_LEN_MAX; len++)
+	{
+		check_identity(len, ENVELOPE_HEAD_BYTES);
+		check_identity(len, ENVELOPE_HEAD_BYTES + TOKEN_BYTES);
 	}
+	for (bound_len = 0; bound_len <= BOUND_LEN_MAX; bound_len++)
+		check_identity(16, bound_len);
 }
 
 static void
@@ -270,10 +292,10 @@ refuse_each_bit(const char *name, unsigned char *what, size_t what_len, const Sa
 }
 
 static void
-test_altered_does_not_open(void)
+check_altered(size_t len, size_t bound_len)
 {
-	unsigned char out[32];
-	Sample		sample = random_sample(32, 41);
+	unsigned char out[EVERY_LEN_MAX];
+	Sample		sample = random_sample(len, bound_len);
 
 	CHECK(opens(out, &sample));
 	refuse_each_bit("ciphertext", sample.ciphertext, sample.len, &sample);
@@ -283,6 +305,17 @@ test_altered_does_not_open(void)
 	refuse_each_bit("subkey", sample.subkey.bytes, SECRET_BYTES, &sample);
 	refuse_each_bit("prefix", sample.subkey.prefix, NONCE_PREFIX_BYTES, &sample);
 	CHECK(opens(out, &sample));
+}
+
+/* As short as can be, one stream of each size, libsodium's own function. */
+static void
+test_altered_does_not_open(void)
+{
+	check_altered(1, 0);
+	check_altered(32, 41);
+	check_altered(448, 25);
+	check_altered(449, 25);
+	check_altered(32, 65);
 }
 
 static void
@@ -421,6 +454,7 @@ main(void)
 	unit_run("open: RFC 8439, A.5", test_rfc8439_through_subkey);
 	unit_run("libsodium: RFC 8439, 2.8.2", test_rfc8439_of_libsodium);
 	unit_run("seal: the same bits as libsodium, 20000 times", test_identity_with_libsodium);
+	unit_run("seal: the same bits as libsodium, at every length up to 600", test_identity_at_every_length);
 	unit_run("subkey: serves every counter of its prefix", test_subkey_serves_its_prefix);
 	unit_run("seal and open: in place", test_in_place);
 	unit_run("open: refuses every flipped bit and leaves zeros", test_altered_does_not_open);
