@@ -100,7 +100,25 @@ CREATE PROCEDURE bench.bytes() LANGUAGE sql AS $$
   WHERE id = 1
 $$;
 
--- A million values in one statement, then 100,000 statements of one value.
+-- Wall time of a scan that opens six columns, by one process and by two.
+CREATE PROCEDURE bench.parallel(round integer) LANGUAGE plpgsql AS $$
+DECLARE
+  query text := 'SELECT count(seal.reveal(nir)), count(seal.reveal(last_name)), count(seal.reveal(first_name)),
+    count(seal.reveal(born)), count(seal.reveal(phone)), count(seal.reveal(note)) FROM sealed';
+  started timestamptz;
+BEGIN
+  PERFORM set_config('parallel_setup_cost', '0', true), set_config('parallel_tuple_cost', '0', true),
+    set_config('min_parallel_table_scan_size', '0', true);
+  FOR workers IN 0..1 LOOP
+    PERFORM set_config('max_parallel_workers_per_gather', workers::text, true);
+    started := clock_timestamp();
+    EXECUTE query;
+    INSERT INTO bench.sample VALUES ('parallel scan, 6 columns', workers || ' workers', round,
+      extract(epoch FROM clock_timestamp() - started) * 1e3, 'ms');
+  END LOOP;
+END $$;
+
+-- Five million values in one statement, then 100,000 statements of one value.
 CREATE PROCEDURE bench.memory(rows bigint) LANGUAGE plpgsql AS $$
 DECLARE
   taken integer[];
@@ -108,9 +126,9 @@ DECLARE
 BEGIN
   EXECUTE 'SELECT array_agg(bench.memory()) FILTER (WHERE id % 10000 = 0) FROM
     (SELECT id, seal.reveal(sealed) IS NULL FROM value_11, generate_series(1, $1) OFFSET 0) AS opened'
-    INTO taken USING ceil(1e6 / rows)::integer;
+    INTO taken USING ceil(5e6 / rows)::integer;
   INSERT INTO bench.sample
-    SELECT 'memory, one statement', 'after ' || n * 10000, 1, taken[n], 'kB' FROM unnest(ARRAY[1, 10, 50, 100]) AS n;
+    SELECT 'memory, one statement', 'after ' || n * 10000, 1, taken[n], 'kB' FROM unnest(ARRAY[1, 10, 100, 500]) AS n;
   before := bench.memory();
   FOR n IN 1..100000 LOOP
     PERFORM seal.reveal(sealed) FROM value_single LIMIT 1;
