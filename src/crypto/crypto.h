@@ -38,6 +38,7 @@
 
 #define SECRET_BYTES			32	/* roots, versions, data keys, search keys */
 #define TOKEN_BYTES				16
+#define KEY_NAME_MAX_BYTES		63
 #define NONCE_PREFIX_BYTES		16
 #define NONCE_BYTES				24
 #define TAG_BYTES				16
@@ -144,6 +145,7 @@ extern void derive_secret(unsigned char out[SECRET_BYTES], const char *label,
 						  const unsigned char key[SECRET_BYTES]);
 extern void token_make(unsigned char token[TOKEN_BYTES], uint8_t type,
 					   const unsigned char *canonical, size_t len, const HmacKey *hmac);
+extern bool key_name_fits(const char *name);
 extern uint32_t key_id_of(const char *name);
 extern bool root_parse(unsigned char root[SECRET_BYTES], const char *line, size_t len);
 extern void root_fingerprint(char text[17], const unsigned char root[SECRET_BYTES]);

@@ -146,6 +146,19 @@ token_make(unsigned char token[TOKEN_BYTES], uint8_t type,
 }
 
 /*
+ * key_name_fits
+ *		Whether a key may have this name: one that SQL spells without quotes.
+ */
+bool
+key_name_fits(const char *name)
+{
+	size_t		len = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789");
+
+	return len > 0 && len <= KEY_NAME_MAX_BYTES && name[len] == '\0' &&
+		!(name[0] >= '0' && name[0] <= '9');
+}
+
+/*
  * key_id_of
  *		The id of a key: 31 bits of a hash of its name, never 0.  Cannot fail.
  *

@@ -233,15 +233,11 @@ static void
 rebind_grants(RingEditor *editor, void *arg)
 {
 	int		   *rebound = arg;
-	int			count = ring_rows(RING_GRANT);
+	RingRow		row;
+	int			next = 0;
 
-	for (int i = 0; i < count; i++)
+	while (ring_next_valid(&row, RING_GRANT, &next))
 	{
-		RingRow		row;
-
-		if (!ring_row_valid(RING_GRANT, i))
-			continue;
-		ring_row(&row, RING_GRANT, i);
 		if (parse_verbs(DatumGetArrayTypeP(row.values[GRANT_VERBS])) != 0 &&
 			!ring_row_bound(&row) && rebind_row(editor, &row))
 			(*rebound)++;

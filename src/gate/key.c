@@ -30,16 +30,15 @@ PG_FUNCTION_INFO_V1(pgseal_rotate_key);
 PG_FUNCTION_INFO_V1(pgseal_drop_key);
 PG_FUNCTION_INFO_V1(pgseal_key_of_type);
 
+_Static_assert(KEY_NAME_MAX_BYTES == NAMEDATALEN - 1, "key name");
+
 /* check_key_name: a name that a type modifier can spell without quotes. */
 static void
 check_key_name(const char *name)
 {
-	size_t		len = strlen(name);
 	int			keyword = ScanKeywordLookup(name, &ScanKeywords);
 
-	if (len == 0 || len >= NAMEDATALEN ||
-		strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != len ||
-		(name[0] >= '0' && name[0] <= '9'))
+	if (!key_name_fits(name))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
 						errmsg("invalid key name: \"%s\"", name),
 						errhint("A key name has lower-case letters, digits and underscores, and at most 63 of them.")));

@@ -106,15 +106,11 @@ static void
 rename_grants(RingEditor *editor, void *arg)
 {
 	Rename	   *rename = arg;
-	int			count = ring_rows(RING_GRANT);
+	RingRow		row;
+	int			next = 0;
 
-	for (int i = 0; i < count; i++)
+	while (ring_next_valid(&row, RING_GRANT, &next))
 	{
-		RingRow		row;
-
-		if (!ring_row_valid(RING_GRANT, i))
-			continue;
-		ring_row(&row, RING_GRANT, i);
 		if (DatumGetObjectId(row.values[GRANT_ROLE_OID]) == rename->role &&
 			namestrcmp(DatumGetName(row.values[GRANT_ROLE_NAME]), NameStr(rename->old_name)) == 0)
 			rename_grant(editor, &row, rename);

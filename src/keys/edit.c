@@ -370,15 +370,12 @@ rewrap_all(RingEditor *editor, void *arg)
 	ring_use_root(editor, &editor->roots->roots[0]);
 	for (int table = 0; table < RING_HEAD; table++)
 	{
-		int			count = ring_rows(table);
-		RingRow    *rows = palloc(sizeof(RingRow) * (count + 1));
+		RingRow    *rows = palloc(sizeof(RingRow) * (ring_rows(table) + 1));
 		int			valid = 0;
+		int			next = 0;
 
-		for (int i = 0; i < count; i++)
-		{
-			if (ring_row_valid(table, i))
-				ring_row(&rows[valid++], table, i);
-		}
+		while (ring_next_valid(&rows[valid], table, &next))
+			valid++;
 		for (int i = 0; i < valid; i++)
 			rewrap_row(editor, &rows[i], from);
 	}

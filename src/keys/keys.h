@@ -151,6 +151,7 @@ extern char *ring_rewrap_all(void);
 extern int	ring_rows(RingTable table);
 extern void ring_row(RingRow *row, RingTable table, int number);
 extern bool ring_row_valid(RingTable table, int number);
+extern bool ring_next_valid(RingRow *row, RingTable table, int *number);
 extern bool ring_find_key(RingRow *row, uint32 key_id);
 extern bool ring_find_grant(RingRow *row, uint32 key_id, const char *role_name);
 extern void ring_start_row(RingRow *row, RingTable table);

@@ -647,6 +647,21 @@ ring_row(RingRow *row, RingTable table, int number)
 	row_deform(row, table, heap_copytuple(loaded->tuples[number]), loaded->desc);
 }
 
+/* ring_next_valid: the next row with a valid MAC, from *number on, which moves; false at the end. */
+bool
+ring_next_valid(RingRow *row, RingTable table, int *number)
+{
+	while (*number < ring_rows(table))
+	{
+		if (ring_row_valid(table, (*number)++))
+		{
+			ring_row(row, table, *number - 1);
+			return true;
+		}
+	}
+	return false;
+}
+
 /*
  * ring_next_version
  *		The next live version of a key, from the row number *row on.

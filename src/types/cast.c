@@ -32,7 +32,6 @@ typedef struct CallSite
 } CallSite;
 
 PG_FUNCTION_INFO_V1(pgseal_cast_in);
-PG_FUNCTION_INFO_V1(pgseal_cast_out);
 PG_FUNCTION_INFO_V1(pgseal_seal);
 PG_FUNCTION_INFO_V1(pgseal_reveal);
 PG_FUNCTION_INFO_V1(pgseal_show);
@@ -284,13 +283,6 @@ pgseal_reveal(PG_FUNCTION_ARGS)
 	if (!open_argument(&result, opening_site(fcinfo->flinfo), PG_GETARG_DATUM(0), gate_open))
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(result);
-}
-
-/* seal.reveal_*(sealed_*) returns another type: explicit casts */
-Datum
-pgseal_cast_out(PG_FUNCTION_ARGS)
-{
-	return pgseal_reveal(fcinfo);
 }
 
 /* seal.show(sealed_*) returns plain, NULL without the right */

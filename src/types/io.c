@@ -242,16 +242,6 @@ is_number(const char *modifier, uint32 *key_id)
 	return true;
 }
 
-/* is_name: what a key may be called. */
-static bool
-is_name(const char *modifier)
-{
-	size_t		len = strspn(modifier, "abcdefghijklmnopqrstuvwxyz_0123456789");
-
-	return len > 0 && len < NAMEDATALEN && modifier[len] == '\0' &&
-		!(modifier[0] >= '0' && modifier[0] <= '9');
-}
-
 /*
  * seal.sealed_typmod_in(cstring[]) returns integer
  *
@@ -266,7 +256,7 @@ pgseal_typmod_in(PG_FUNCTION_ARGS)
 	bool		number = is_number(modifier, &key_id);
 	const RingKey *key;
 
-	if (!number && !is_name(modifier))
+	if (!number && !key_name_fits(modifier))
 		error_raise(SEAL_E_BAD_TYPMOD, modifier);
 	if (!number)
 		key_id = key_id_of(modifier);

@@ -250,7 +250,7 @@ BEGIN
     IF c.target <> c.plain THEN
       EXECUTE format($sql$
         CREATE FUNCTION seal.reveal_%2$s(value pg_catalog.%1$s) RETURNS pg_catalog.%2$s
-          AS 'MODULE_PATHNAME', 'pgseal_cast_out' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100;
+          AS 'MODULE_PATHNAME', 'pgseal_reveal' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100;
         COMMENT ON FUNCTION seal.reveal_%2$s(pg_catalog.%1$s) IS
           'seal.reveal(), cast to %2$s; 42501, 55000, XX001 as seal.reveal(), 22xxx as the cast between the plain types';
       $sql$, c.sealed, c.target);

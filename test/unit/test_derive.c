@@ -203,6 +203,22 @@ test_key_id_zero(void)
 	CHECK(key_id_of("key_b45qqdr") == 1);
 }
 
+static void
+test_key_names(void)
+{
+	char		longest[KEY_NAME_MAX_BYTES + 2];
+
+	memset(longest, 'k', sizeof(longest));
+	longest[KEY_NAME_MAX_BYTES] = '\0';
+	CHECK(key_name_fits(longest));
+	longest[KEY_NAME_MAX_BYTES] = 'k';
+	longest[KEY_NAME_MAX_BYTES + 1] = '\0';
+	CHECK(!key_name_fits(longest));
+	CHECK(key_name_fits("nir") && key_name_fits("_") && key_name_fits("k9"));
+	CHECK(!key_name_fits("") && !key_name_fits("9k") && !key_name_fits("Nir"));
+	CHECK(!key_name_fits("a b") && !key_name_fits("a\n") && !key_name_fits("\303\251t\303\251"));
+}
+
 #define ROOT_HEX		"00112233445566778899aabbccddeeff102132435465768798a9bacbdcedfe0f"
 #define ROOT_LINE_MAX	80
 #define ROOT_BASE64		"ABEiM0RVZneImaq7zN3u/xAhMkNUZXaHmKm6y9zt/g8"
@@ -383,6 +399,7 @@ main(void)
 	unit_run("token: type, length and canonical form", test_token_definition);
 	unit_run("key id: 31 bits, never 0", test_key_ids);
 	unit_run("key id: 1 when the hash gives 0", test_key_id_zero);
+	unit_run("key name: what SQL spells without quotes, 63 bytes at most", test_key_names);
 	unit_run("root: hexadecimal, base64 with and without padding, blanks around", test_root_good);
 	unit_run("root: refuses everything else and leaves zeros", test_root_bad);
 	unit_run("root: refuses every other character", test_root_characters);
