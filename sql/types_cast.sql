@@ -118,7 +118,8 @@ SELECT source, target, string_agg(outcome, ' ' ORDER BY row) FILTER (WHERE outco
   GROUP BY source, target ORDER BY source COLLATE "C", target COLLATE "C";
 -- text as name and with a length, bool as integer, dates in the session's time zone
 SELECT length("text"::name), "text"::varchar(3), "text"::char(9) || '|' AS char, CAST("text" AS text) = seal.reveal("text") AS t FROM sealed ORDER BY row;
-SELECT bool::int4, int::float8, float8::int4, timestamptz::date, timestamptz::timestamp, jsonb::json FROM sealed WHERE row = 1;
+SELECT bool::int4, int::float8, float8::int4, timestamptz::date, timestamptz::timestamp, jsonb::jsonb::json FROM sealed WHERE row = 1;
+SELECT jsonb::json FROM sealed;		-- fails: with such a cast to_jsonb() would open what it prints
 -- errors without the value
 SELECT int::int2 FROM sealed WHERE row = 3;
 SELECT "numeric"::int8 FROM sealed WHERE row = 2;

@@ -93,7 +93,10 @@ SELECT pg_typeof(t) AS t, pg_typeof(b) AS b, pg_typeof(o) AS o, pg_typeof(i) AS 
   FROM opened WHERE id = 1 \gx
 
 -- Whatever prints a sealed value prints the envelope
-SELECT count(*) FROM sealed s, jsonb_each_text(to_jsonb(s)) WHERE value ~ '^seal1:[A-Za-z0-9_-]+$';
+SELECT count(*), count(*) FILTER (WHERE value ~ '^seal1:[A-Za-z0-9_-]+$') AS envelopes FROM sealed s, jsonb_each_text(to_jsonb(s)) WHERE key <> 'id' AND s.id < 5;
+SELECT row_to_json(s)::jsonb = to_jsonb(s) AS t, json_build_object('t', t, 'b', b, 'o', o, 'i', i, 'f', f, 'n', n, 'd', d, 'z', z, 'u', u, 'j', j)::jsonb = to_jsonb(s) - 'id' AS t,
+    to_json(j)::text = to_jsonb(j)::text AS t, json_agg(j)::jsonb -> 0 = to_jsonb(j) AS t, jsonb_object_agg(id, j) -> '1' = to_jsonb(j) AS t
+  FROM sealed s WHERE id = 1 GROUP BY s.id;
 SELECT bool_and(textin(seal.sealed_text_out(t)) = to_jsonb(t) #>> '{}') AS t,
     bool_and(seal.sealed_text_send(t) = '\xff7365616c310d0a' || decode(rpad(translate(substr(textin(seal.sealed_text_out(t)), 7), '-_', '+/'),
       (length(seal.sealed_text_out(t)::text) - 6 + 3) / 4 * 4, '='), 'base64')) AS t
