@@ -214,7 +214,10 @@ pgseal_revoke_key(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* rebind_row: bind a grant to the role that has its name here; false when there is none. */
+/*
+ * rebind_row: bind a grant to the role that has its name here; false when there is none.
+ * The row stays as old as it is: what was revoked since must win when it is imported.
+ */
 static bool
 rebind_row(RingEditor *editor, RingRow *row)
 {
@@ -224,7 +227,7 @@ rebind_row(RingEditor *editor, RingRow *row)
 		return false;
 	ring_set(row, GRANT_ROLE, ObjectIdGetDatum(role));
 	ring_set(row, GRANT_ROLE_OID, ObjectIdGetDatum(role));
-	ring_write(editor, row);
+	ring_write_kept(editor, row);
 	return true;
 }
 

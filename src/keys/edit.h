@@ -21,7 +21,6 @@ struct RingEditor
 };
 
 extern void ring_use_root(RingEditor *editor, const Root *root);
-extern void ring_write_kept(RingEditor *editor, RingRow *row);
 extern Datum ring_wrap(RingEditor *editor, const RingRow *row, const unsigned char secret[SECRET_BYTES]);
 extern bool ring_unwrap(unsigned char secret[SECRET_BYTES], const RingRow *row, const Root *root);
 

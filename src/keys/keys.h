@@ -156,6 +156,7 @@ extern bool ring_find_key(RingRow *row, uint32 key_id);
 extern bool ring_find_grant(RingRow *row, uint32 key_id, const char *role_name);
 extern void ring_start_row(RingRow *row, RingTable table);
 extern void ring_write(RingEditor *editor, RingRow *row);
+extern void ring_write_kept(RingEditor *editor, RingRow *row);
 extern void ring_set(RingRow *row, int column, Datum value);
 extern void ring_set_new_secret(RingEditor *editor, RingRow *row);
 extern bool ring_row_bound(const RingRow *row);
