@@ -17,6 +17,11 @@ typedef struct ErrorRow
 	const char *hint;
 } ErrorRow;
 
+/* Two causes, and one text: it must not tell a wrong key from altered bytes. */
+#define DOES_NOT_OPEN	ERRCODE_DATA_CORRUPTED, \
+	gettext_noop("sealed value does not open"), \
+	gettext_noop("It was altered, or sealed under another key ring: restore it from a backup together with its ring.")
+
 static const ErrorRow error_table[SEAL_E_COUNT] = {
 	[SEAL_E_NOT_PRELOADED] = {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 		gettext_noop("pgseal must be loaded via shared_preload_libraries"),
@@ -51,8 +56,7 @@ static const ErrorRow error_table[SEAL_E_COUNT] = {
 	[SEAL_E_UNKNOWN_KEY] = {ERRCODE_UNDEFINED_OBJECT,
 		gettext_noop("key \"%s\" does not exist"),
 	gettext_noop("List the keys with SELECT name FROM seal.keys; create one with seal.create_key().")},
-	[SEAL_E_UNKNOWN_VERSION] = {ERRCODE_DATA_CORRUPTED,
-		gettext_noop("sealed value does not open"), NULL},
+	[SEAL_E_UNKNOWN_VERSION] = {DOES_NOT_OPEN},
 	[SEAL_E_MALFORMED_TEXT] = {ERRCODE_INVALID_TEXT_REPRESENTATION,
 		gettext_noop("malformed envelope for type %s"),
 	gettext_noop("Text that starts with \"seal1:\" is read as an envelope; seal.seal() seals such text as it is.")},
@@ -119,8 +123,7 @@ static const ErrorRow error_table[SEAL_E_COUNT] = {
 	[SEAL_E_RESTRICTED] = {ERRCODE_FEATURE_NOT_SUPPORTED,
 		gettext_noop("sealed values cannot be opened inside maintenance"),
 	gettext_noop("ANALYZE, CREATE INDEX, REINDEX, CLUSTER and materialized views work on ciphertext only.")},
-	[SEAL_E_CORRUPT] = {ERRCODE_DATA_CORRUPTED,
-		gettext_noop("sealed value does not open"), NULL},
+	[SEAL_E_CORRUPT] = {DOES_NOT_OPEN},
 };
 
 /*
