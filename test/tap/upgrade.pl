@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use Cwd qw(getcwd);
+use File::Copy qw(move);
 use IPC::Run;
 use Test::More;
 use Pgseal;
@@ -32,9 +33,13 @@ as_role($old, 'lab_app', q{INSERT INTO patient VALUES (1, 'one'), (2, 'two'); IN
 my $stored = q{SELECT string_agg(to_jsonb(p)::text, ',' ORDER BY id) FROM patient p};
 my $before = $old->safe_psql('postgres', $stored);
 
+# Both root key files are moved away.
 my $new = new_node('new', start => 0);
-my %root_key_file = map { ($_->name => root_key_file($_)) } $old, $new;
-$_->append_conf('postgresql.conf', "seal.root_key_file = ''") foreach $old, $new;
+move(root_key_file($_), root_key_file($_) . '.away') or die "could not move the root key: $!" foreach $old, $new;
+$old->restart;
+my $open = q{SELECT id, seal.reveal(nir), seal.reveal(born) FROM patient WHERE nir = 'one'};
+my $gone = 'F0000: root key cannot be used: could not find ';
+is(error_of($old, 'lab_app', 'SELECT seal.reveal(nir) FROM patient'), $gone . '"' . root_key_file($old) . '"', 'before: a reveal fails');
 $old->stop;
 
 # pg_upgrade leaves its scripts in the current folder.
@@ -47,11 +52,14 @@ my $done = IPC::Run::run [ 'pg_upgrade', '--username=postgres', '--old-bindir', 
 chdir $here or die "could not change folder: $!";
 ok($done, 'pg_upgrade') or diag($out, $err);
 
-$new->append_conf('postgresql.conf', "seal.root_key_file = '$root_key_file{new}'");
 $new->start;
 is($new->safe_psql('postgres', $stored), $before, 'every envelope is the same');
+is(error_of($new, 'lab_app', 'SELECT seal.reveal(nir) FROM patient'), $gone . '"' . root_key_file($new) . '"', 'after: a reveal still fails');
+is(error_of($new, 'postgres', 'VACUUM FULL ANALYZE'), '', 'after: maintenance works');
+
+move(root_key_file($new) . '.away', root_key_file($new)) or die "could not move the root key: $!";
 is($new->safe_psql('postgres', q{SELECT DISTINCT state FROM seal.grants}), 'valid', 'grants are bound: roles keep their OIDs');
-is(as_role($new, 'lab_app', q{SELECT id, seal.reveal(nir), seal.reveal(born) FROM patient WHERE nir = 'one'}), '1|one|1984-12-03', 'finds and opens');
+is(as_role($new, 'lab_app', $open), '1|one|1984-12-03', 'finds and opens');
 is(as_role($new, 'lab_app', 'SELECT * FROM found'), '1', 'the view finds');
 is(as_role($new, 'lab_app', q{SELECT tableoid::regclass FROM listed WHERE nir = 'one'}), 'listed_one', 'so does the partition');
 is(error_of($new, 'lab_app', q{INSERT INTO visit VALUES ('three')}), '23503: insert or update on table "visit" violates foreign key constraint "visit_nir_fkey"',
