@@ -31,6 +31,17 @@ sub at
 	return ('--host', $where->host, '--port', $where->port);
 }
 
+# shell_ok NAME, NODE, SCRIPT: a script of the documentation succeeds in the folder, at that node; what it prints.
+sub shell_ok
+{
+	my ($name, $where, $script) = @_;
+	my ($out, $err) = ('', '');
+	local @ENV{ 'PGHOST', 'PGPORT' } = ($where->host, $where->port);
+	my $ok = IPC::Run::run [ 'bash', '-e', '-c', $script ], init => sub { chdir $folder or die "could not change folder: $!" }, '>', \$out, '2>', \$err;
+	ok($ok, $name) or diag($err);
+	return $out;
+}
+
 $node->safe_psql('postgres', <<'END');
 CREATE ROLE lab_app LOGIN;
 CREATE ROLE lab_former LOGIN;
@@ -159,11 +170,11 @@ works_ok($node, 'clone', 'clone');
 
 my $away = new_node('away');
 $away->safe_psql('postgres', join ';', map { "CREATE ROLE filler_$_ LOGIN" } 1 .. 20);
-my $roles = run_ok('pg_dumpall --roles-only', 'pg_dumpall', '--roles-only', at($node));
-$roles =~ s/^(CREATE|ALTER) ROLE postgres.*\n//mg;
-$away->safe_psql('postgres', $roles);
-$away->safe_psql('postgres', 'CREATE DATABASE lab');
-run_ok('restore in another cluster', 'pg_restore', '--exit-on-error', at($away), '--dbname=lab', "$folder/custom");
+my ($drill) = slurp_file('doc/keys.md') =~ /^```sh\n(pg_dumpall .*?)^```$/ms or die 'doc/keys.md has no drill with pg_dump';
+my ($dumping, $restoring, $binding) = $drill =~ /^(.*?)(^# in the other cluster.*?)(^psql --command.*)/ms or die 'the drill with pg_dump has other parts';
+shell_ok('the drill of doc/keys.md dumps', $node, $dumping);
+shell_ok('the drill of doc/keys.md restores', $away, $restoring);
+my $roles = slurp_file("$folder/roles.sql") =~ s/^(CREATE|ALTER) ROLE postgres.*\n//mgr;
 is($away->safe_psql('lab', $stored), $home_stored, 'another cluster: every envelope is the same');
 is($away->safe_psql('lab', q{SELECT role, state, count(*) FROM seal.grants GROUP BY 1, 2 ORDER BY 1::text}),
 	"lab_app|unbound|3\nlab_former|unbound|3\npostgres|valid|3", 'another cluster: grants of roles with other OIDs are unbound');
@@ -171,7 +182,7 @@ is(error_of($away, 'lab_app', $opened, database => 'lab'), '42501: permission de
 my $namesake = $away->safe_psql('lab', 'SELECT rolname FROM pg_roles WHERE oid = ' . $node->safe_psql('lab', q{SELECT 'lab_app'::regrole::oid}));
 like($namesake, qr/^filler_/, 'another cluster: another role has the OID that stands in the grant');
 is(error_of($away, $namesake, q{SELECT seal.seal('x'::text, 'nir')}, database => 'lab'), '42501: permission denied for key "nir"', 'another cluster: and no right');
-is($away->safe_psql('lab', 'SELECT seal.rebind_grants()'), '6', 'another cluster: rebind_grants');
+like(shell_ok('the drill of doc/keys.md binds', $away, $binding), qr/^ +6$/m, 'another cluster: rebind_grants');
 works_ok($away, 'lab', 'another cluster');
 is(error_of($away, $namesake, q{SELECT seal.seal('x'::text, 'nir')}, database => 'lab'), '42501: permission denied for key "nir"', 'another cluster: bound by name');
 $away->stop;
@@ -184,9 +195,17 @@ $foreign->safe_psql('postgres', 'CREATE DATABASE lab');
 run_ok('restore under another root', 'pg_restore', '--exit-on-error', at($foreign), '--dbname=lab', "$folder/custom");
 is($foreign->safe_psql('lab', $stored), $home_stored, 'another root: every envelope is the same');
 my $unknown = "55000: root key $fingerprint, under which the key ring was written, is not loaded";
+my $foreign_ring = $foreign->safe_psql('lab', $ring);
 is(error_of($foreign, 'lab_app', $opened, database => 'lab'), $unknown, 'another root: nothing opens');
 is(error_of($foreign, 'lab_app', q{INSERT INTO patient (nir) VALUES ('x')}, database => 'lab'), $unknown, 'another root: nothing is sealed');
-is(error_of($foreign, 'postgres', 'SELECT seal.rebind_grants()', database => 'lab'), $unknown, 'another root: nothing is bound');
+is(error_of($foreign, 'lab_app', "COPY patient (nir) FROM STDIN;\nx\n\\.\n", database => 'lab'), $unknown, 'another root: nothing is copied in');
+is(error_of($foreign, 'lab_app', q{SELECT id FROM patient WHERE nir = 'nir7'}, database => 'lab'), $unknown, 'another root: nothing is found');
+is(error_of($foreign, 'postgres', "SELECT seal.$_", database => 'lab'), $unknown, "another root: no $_")
+  foreach 'rebind_grants()', q{create_key('other')}, q{rotate_key('note')}, q{revoke_key('note', 'lab_former')}, 'rotate_root()', 'accept_ring()', 'export_ring()';
+my (undef, undef, $complaint) = $foreign->psql('lab', $opened, extra_params => [ '--username' => 'lab_app' ]);
+like($complaint, qr/^HINT:  Add the root key with this fingerprint to the source that seal\.root_key_file or seal\.root_key_command names\.$/m, 'another root: the hint');
+is($foreign->safe_psql('lab', $stored), $home_stored, 'another root: and no row has changed');
+is($foreign->safe_psql('lab', $ring), $foreign_ring, 'nor the ring');
 
 # Old data and today's ring ---------------------------------------------------------------------------
 
@@ -196,9 +215,10 @@ $node->safe_psql('lab', q{DROP TABLE doomed; SELECT seal.drop_key('doomed'); SEL
 my $today = as_role($node, 'lab_app', q{SELECT seal.seal('of today'::text, 'note')}, database => 'lab');
 my $fresh = as_role($node, 'lab_app', q{SELECT seal.seal('of today'::text, 'fresh')}, database => 'lab');
 
-# The drill, as doc/keys.md has it.
-my $script = join '', map { "$_\n" } "\\o $folder/ring.txt", '\t', '\a', 'SELECT seal.export_ring();', '\o', '\connect custom',
-  "\\set ring `cat $folder/ring.txt`", q{SELECT seal.import_ring(:'ring');};
+# The drill, taken from doc/keys.md.
+my ($script) = slurp_file('doc/keys.md') =~ /^\*\*Old data with today's ring\*\*.*?^```sql\n(.*?)^```$/ms or die 'doc/keys.md has no drill';
+$script =~ s{\bring\.txt\b}{$folder/ring.txt}g;
+$script =~ s{^\\connect restored$}{\\connect custom}m or die 'the drill connects to no restored database';
 is(error_of($node, 'lab_app', q{SELECT seal.reveal(secret) FROM doomed}, database => 'custom'), '', 'the old dump by itself: a destroyed key lives');
 is(error_of($node, 'lab_former', $opened, database => 'custom'), '', 'the old dump by itself: a revoked right lives');
 append_to_file("$folder/drill", $script);
@@ -278,11 +298,19 @@ is(error_of($node, 'lab_former', $opened, database => 'directory'), '', 'not eve
 # Under another root.
 $foreign->safe_psql('postgres', q{CREATE DATABASE other});
 $foreign->safe_psql('other', q{CREATE EXTENSION pgseal; SELECT seal.create_key('note')});
-my $foreign_ring = $foreign->safe_psql('other', $ring);
+$foreign_ring = $foreign->safe_psql('other', $ring);
 is(error_of($foreign, 'postgres', "SELECT seal.import_ring(\$ring\$$text\$ring\$)", database => 'other'), $unknown,
 	'a ring of a root that is not loaded is refused with its fingerprint');
 is($foreign->safe_psql('other', $ring), $foreign_ring, 'and nothing was taken');
 $foreign->stop;
+
+# Under the same root, a key of the same name that was never this one: its number fits, so input takes the envelope.
+$node->safe_psql('postgres', 'CREATE DATABASE stranger');
+$node->safe_psql('stranger', q{CREATE EXTENSION pgseal; SELECT seal.create_key('note'); SELECT seal.grant_key('note', 'lab_app', '{seal,reveal}');
+  CREATE TABLE kept (note sealed_text(note)); GRANT ALL ON kept TO lab_app});
+is(error_of($node, 'lab_app', "INSERT INTO kept VALUES ('$today')", database => 'stranger'), '', 'a key of the same name in another ring: an envelope is stored');
+is(error_of($node, 'lab_app', 'SELECT seal.reveal(note) FROM kept', database => 'stranger'), 'XX001: sealed value does not open', 'and does not open');
+is($node->safe_psql('stranger', q{SELECT to_jsonb(note) #>> '{}' FROM kept}), $today, 'nor changes');
 
 # With both roots loaded, a ring moves from one to the other.
 append_to_file(root_key_file($node), "\n" . 'f0' x 32 . "\n");
