@@ -78,6 +78,7 @@ SQL
 
 # An open session that stays, with a plan of its own, to be looked at before and after.
 my $open = $node->background_psql('postgres', timeout => 3600, extra_params => [ '--username' => 'lab_app' ]);
+$open->set_query_timer_restart;		# the long run takes longer than one query may
 my $pid = $open->query_safe('SELECT pg_backend_pid()');
 $open->query_safe(q{INSERT INTO patient VALUES (1, 'n1', 'note 1'); PREPARE p AS SELECT seal.reveal(note) FROM patient WHERE nir = $1});
 
