@@ -55,6 +55,12 @@ typedef enum SealError
 	SEAL_E_STORED_PLAIN,		/* name: kind of object */
 	SEAL_E_RESTRICTED,
 	SEAL_E_CORRUPT,
+	SEAL_E_NO_RELATION,
+	SEAL_E_NO_VIEW_OF,			/* name: relation */
+	SEAL_E_NOT_REVEALING,		/* name: relation */
+	SEAL_E_NO_COLUMN,			/* name: column */
+	SEAL_E_COLUMN_LIST,
+	SEAL_E_COLUMN_TWICE,		/* name: column */
 	SEAL_E_COUNT
 } SealError;
 

@@ -37,6 +37,25 @@
 	((void) (membership), (member_inherits))
 #endif
 
+/* PG 16 asks for the ownership of any object in one function, and so for any right. */
+#if PG_VERSION_NUM >= 160000
+#define compat_owns_relation(relation, role) \
+	object_ownercheck(RelationRelationId, relation, role)
+#define compat_may_create_in(schema, role) \
+	(object_aclcheck(NamespaceRelationId, schema, role, ACL_CREATE) == ACLCHECK_OK)
+#else
+#define compat_owns_relation(relation, role)	pg_class_ownercheck(relation, role)
+#define compat_may_create_in(schema, role) \
+	(pg_namespace_aclcheck(schema, role, ACL_CREATE) == ACLCHECK_OK)
+#endif
+
+/* PG 16 made SET a right of its own, and giving an object away needs it. */
+#if PG_VERSION_NUM >= 160000
+#define compat_may_give_to(member, role)	member_can_set_role(member, role)
+#else
+#define compat_may_give_to(member, role)	is_member_of_role(member, role)
+#endif
+
 /* PG 19 tells the planner for which EXPLAIN it plans. */
 #if PG_VERSION_NUM >= 190000
 #define COMPAT_PLANNER_ARGS		, struct ExplainState *es

@@ -124,6 +124,23 @@ static const ErrorRow error_table[SEAL_E_COUNT] = {
 		gettext_noop("sealed values cannot be opened inside maintenance"),
 	gettext_noop("ANALYZE, CREATE INDEX, REINDEX, CLUSTER and materialized views work on ciphertext only.")},
 	[SEAL_E_CORRUPT] = {DOES_NOT_OPEN},
+	[SEAL_E_NO_RELATION] = {ERRCODE_NULL_VALUE_NOT_ALLOWED,
+		gettext_noop("relation must not be null"), NULL},
+	[SEAL_E_NO_VIEW_OF] = {ERRCODE_WRONG_OBJECT_TYPE,
+		gettext_noop("cannot make a revealing view of \"%s\""),
+	gettext_noop("A revealing view shows a table, a partitioned table or a foreign table that is no system catalog.")},
+	[SEAL_E_NOT_REVEALING] = {ERRCODE_WRONG_OBJECT_TYPE,
+		gettext_noop("\"%s\" is not a revealing view"),
+	gettext_noop("A revealing view has security_invoker on and security_barrier off, and shows each column of one table once, as it is or as seal.show(column), and nothing else.")},
+	[SEAL_E_NO_COLUMN] = {ERRCODE_UNDEFINED_COLUMN,
+		gettext_noop("column \"%s\" does not exist"),
+	gettext_noop("A revealing view shows columns of its table.")},
+	[SEAL_E_COLUMN_LIST] = {ERRCODE_INVALID_PARAMETER_VALUE,
+		gettext_noop("columns must be a list of column names"),
+	gettext_noop("Name at least one column, or leave the list out to show every column.")},
+	[SEAL_E_COLUMN_TWICE] = {ERRCODE_DUPLICATE_COLUMN,
+		gettext_noop("column \"%s\" specified more than once"),
+	gettext_noop("A revealing view shows a column once.")},
 };
 
 /*

@@ -13,6 +13,7 @@
 
 #include "nodes/pathnodes.h"
 #include "types/types.h"
+#include "utils/relcache.h"
 
 /*
  * The key of a sealed expression: its type modifier, which is a key id and
@@ -60,5 +61,17 @@ extern Node *inline_scalar_function(FuncExpr *call, PlannerInfo *root);
 
 /* binder.c */
 extern Query *binder_bind(Query *query, PlannerInfo *root);
+
+/* view.c */
+typedef struct RevealingView
+{
+	RangeTblEntry *table;		/* as the view's query has it; a copy */
+	int			table_index;	/* its place there */
+	List	   *targets;		/* what the view shows; a copy */
+	bool		reveals;		/* is one of the columns sealed? */
+} RevealingView;
+
+extern bool view_read(RevealingView *view, Relation relation);
+extern Var *view_source(Expr *target, bool *sealed);
 
 #endif							/* PGSEAL_PLAN_INTERNAL_H */
