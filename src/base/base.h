@@ -61,6 +61,8 @@ typedef enum SealError
 	SEAL_E_NO_COLUMN,			/* name: column */
 	SEAL_E_COLUMN_LIST,
 	SEAL_E_COLUMN_TWICE,		/* name: column */
+	SEAL_E_NOT_SHOWN,			/* name: column */
+	SEAL_E_VIEW_DEFAULT,		/* name: view */
 	SEAL_E_COUNT
 } SealError;
 

@@ -14,6 +14,7 @@
 #include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "storage/proc.h"
 #include "utils/fmgroids.h"
 
@@ -54,6 +55,33 @@
 #define compat_may_give_to(member, role)	member_can_set_role(member, role)
 #else
 #define compat_may_give_to(member, role)	is_member_of_role(member, role)
+#endif
+
+/* PG 16 moved what must be permitted on a relation out of its range table entry. */
+#if PG_VERSION_NUM >= 160000
+typedef RTEPermissionInfo CompatPermissions;
+
+#define compat_permissions(query, rte)	getRTEPermissionInfo((query)->rteperminfos, rte)
+#define compat_new_permissions(query, rte) \
+	((rte)->perminfoindex = 0, addRTEPermissionInfo(&(query)->rteperminfos, rte))
+#define compat_no_permissions(rte)	((rte)->perminfoindex = 0)
+#else
+typedef RangeTblEntry CompatPermissions;
+
+#define compat_permissions(query, rte)	(rte)
+#define compat_new_permissions(query, rte)	(rte)
+#define compat_no_permissions(rte)	((rte)->requiredPerms = 0)
+#endif
+
+/* PG 18 wants to know the result relation, for OLD and NEW in RETURNING. */
+#if PG_VERSION_NUM >= 180000
+#define compat_replace_vars(node, varno, rte, targets, target_varno, has_sublinks) \
+	ReplaceVarsFromTargetList(node, varno, 0, rte, targets, target_varno, \
+							  REPLACEVARS_REPORT_ERROR, 0, has_sublinks)
+#else
+#define compat_replace_vars(node, varno, rte, targets, target_varno, has_sublinks) \
+	ReplaceVarsFromTargetList(node, varno, 0, rte, targets, \
+							  REPLACEVARS_REPORT_ERROR, 0, has_sublinks)
 #endif
 
 /* PG 19 tells the planner for which EXPLAIN it plans. */

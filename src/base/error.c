@@ -141,6 +141,12 @@ static const ErrorRow error_table[SEAL_E_COUNT] = {
 	[SEAL_E_COLUMN_TWICE] = {ERRCODE_DUPLICATE_COLUMN,
 		gettext_noop("column \"%s\" specified more than once"),
 	gettext_noop("A revealing view shows a column once.")},
+	[SEAL_E_NOT_SHOWN] = {ERRCODE_NOT_NULL_VIOLATION,
+		gettext_noop("column %s needs a value, and the view does not show it"),
+	gettext_noop("Add the columns that are new in the table with seal.refresh_revealing_view(), give the column a default, or insert into the table.")},
+	[SEAL_E_VIEW_DEFAULT] = {ERRCODE_FEATURE_NOT_SUPPORTED,
+		gettext_noop("revealing view \"%s\" has column defaults of its own"),
+	gettext_noop("Set the default on the table, and drop the view's with ALTER VIEW ... ALTER COLUMN ... DROP DEFAULT.")},
 };
 
 /*

@@ -74,4 +74,10 @@ typedef struct RevealingView
 extern bool view_read(RevealingView *view, Relation relation);
 extern Var *view_source(Expr *target, bool *sealed);
 
+/* aim.c */
+extern void aim_init(void);
+
+/* assign.c */
+extern List *assign_targets(List *targets, List *view_targets, List *rtable);
+
 #endif							/* PGSEAL_PLAN_INTERNAL_H */

@@ -162,4 +162,5 @@ plan_init(void)
 {
 	prev_planner_hook = planner_hook;
 	planner_hook = plan_query;
+	aim_init();
 }
