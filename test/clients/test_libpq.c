@@ -23,6 +23,8 @@
 #define BINARY_FORMAT	1
 
 #define UNKNOWN_OID		0
+#define BYTEA_OID		17
+#define INT8_OID		20
 #define INT4_OID		23
 #define TEXT_OID		25
 #define VARCHAR_OID		1043
@@ -358,6 +360,37 @@ test_prepared(void)
 	field_is("SELECT count(*) FROM patient WHERE name = 'three times'", "3", "and three equal values");
 }
 
+/* A revealing view describes its parameters and columns in plain types, and takes both formats. */
+static void
+test_view(void)
+{
+	const Oid	types[] = {INT4_OID, TEXT_OID, DATE_OID, INT8_OID, BYTEA_OID};
+	const uint32_t born = htonl(366);	/* days since 2000-01-01 */
+	const char *values[] = {"50", "by view", (const char *) &born, "7", "\001\002"};
+	const int	lengths[] = {0, 0, sizeof(born), 0, 2};
+	const int	formats[] = {TEXT_FORMAT, TEXT_FORMAT, BINARY_FORMAT, TEXT_FORMAT, BINARY_FORMAT};
+	PGresult   *described;
+	PGresult   *written;
+	bool		plain = true;
+
+	execute(app, "SELECT seal.create_revealing_view('patient')");
+	PQclear(must(PQprepare(app, "view", "INSERT INTO patient_revealed (id, nir, born, visits, scan) VALUES ($1, $2, $3, $4, $5)"
+						   " RETURNING nir, born, visits", 0, NULL), "prepare"));
+	described = must(PQdescribePrepared(app, "view"), "describe");
+	for (int i = 0; i < 5; i++)
+		plain = plain && PQparamtype(described, i) == types[i];
+	ok(PQnparams(described) == 5 && plain, "view: parameters are described in the plain types");
+	ok(PQftype(described, 0) == TEXT_OID && PQftype(described, 1) == DATE_OID && PQftype(described, 2) == INT8_OID,
+	   "view: and so are the columns it returns");
+	written = PQexecPrepared(app, "view", 5, values, lengths, formats, TEXT_FORMAT);
+	found_is(written, "by view", "view: a row is written, its parameters in text and in binary");
+	field_is("SELECT concat_ws(' ', seal.reveal(nir), born::date, visits::int4, seal.reveal(scan)) FROM patient WHERE id = 50",
+			 "by view 2001-01-01 7 \\x0102", "view: and sealed in the table");
+	found_is(RUN(TEXT_FORMAT, "UPDATE patient_revealed SET nir = nir || $2 WHERE id = $1 RETURNING nir",
+				 text_param(UNKNOWN_OID, "50"), text_param(VARCHAR_OID, "!")), "by view!", "view: updated with a varchar parameter");
+	PQclear(described);
+}
+
 /* Names are written, found and read one by one, as an application would. */
 static void
 test_names(void)
@@ -482,6 +515,7 @@ main(void)
 	test_index();
 	test_results();
 	test_prepared();
+	test_view();
 	test_names();
 	test_copy();
 	test_without_right();

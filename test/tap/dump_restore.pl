@@ -70,6 +70,7 @@ CREATE TABLE listed (status sealed_text(nir), n integer) PARTITION BY LIST (stat
 CREATE TABLE listed_rest PARTITION OF listed DEFAULT;
 CREATE TABLE listed_new PARTITION OF listed FOR VALUES IN ('new');
 CREATE VIEW adults AS SELECT id, nir, note FROM patient WHERE nir IS NOT NULL;
+SELECT seal.create_revealing_view('patient');
 CREATE TABLE doomed (id integer, secret sealed_text(doomed));
 GRANT ALL ON ALL TABLES IN SCHEMA public TO lab_app, lab_former;
 END
@@ -113,6 +114,13 @@ INSERT INTO patient (nir, note) VALUES ('nir-new', 'never') ON CONFLICT DO NOTHI
 INSERT INTO listed (SELECT status, 9 FROM patient WHERE nir = 'nir-new');
 SELECT seal.reveal(p.status), seal.reveal(l.status), (SELECT count(*) FROM patient WHERE nir = 'nir-new'), seal.reveal(note)
   FROM patient p, listed_new l WHERE nir = 'nir-new' AND n = 9;
+ROLLBACK;
+END
+	is(as_role($where, 'lab_app', <<'END', database => $database), 'nir-new|2001-01-01|new|seen again', "$name: writes through the revealing view");
+BEGIN;
+INSERT INTO patient_revealed (nir, born, note) VALUES ('nir-new', '2001-01-01', 'seen');
+UPDATE patient_revealed SET note = note || ' again' WHERE nir = 'nir-new';
+SELECT nir, born, status, note FROM patient_revealed WHERE nir = 'nir-new';
 ROLLBACK;
 END
 	is(error_of($where, 'lab_app', q{INSERT INTO patient (nir) VALUES ('nir1')}, database => $database),

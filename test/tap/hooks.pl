@@ -28,11 +28,15 @@ CREATE ROLE lab_app LOGIN;
 SELECT seal.create_key('nir', searchable => true);
 SELECT seal.grant_key('nir', 'lab_app', '{seal,search,reveal}');
 CREATE TABLE patient (id integer PRIMARY KEY, nir sealed_text(nir) UNIQUE);
-GRANT ALL ON patient TO lab_app;
+SELECT seal.create_revealing_view('patient');
+GRANT ALL ON patient, patient_revealed TO lab_app;
 SQL
 	as_role($node, 'lab_app', q{INSERT INTO patient SELECT g, 'n' || g FROM generate_series(1, 2000) g});
 	is(as_role($node, 'lab_app', q{SELECT seal.reveal(nir) FROM patient WHERE nir = 'n7'}), 'n7', "$libraries: a search is bound");
 	like(as_role($node, 'lab_app', q{EXPLAIN SELECT 1 FROM patient WHERE nir = 'n7'}), qr/patient_nir_key/, "$libraries: and uses the index");
+	is(as_role($node, 'lab_app', q{UPDATE patient_revealed SET nir = nir || '!' WHERE id = 8 RETURNING nir}), 'n8!', "$libraries: a write through a view is aimed");
+	is($node->safe_psql('postgres', q{SELECT calls, query FROM pg_stat_statements WHERE query LIKE 'UPDATE%'}),
+		'1|UPDATE patient_revealed SET nir = nir || $1 WHERE id = $2 RETURNING nir', "$libraries: and counted as it was written");
 	like(error_of($node, 'lab_app', q{SELECT id FROM patient ORDER BY nir}), qr/^0A000: sealed values have no order/, "$libraries: token order is refused");
 	like(error_of($node, 'postgres', q{CREATE TABLE x (y sealed_text)}), qr/^42P16: /, "$libraries: a column without a key is refused");
 	like(error_of($node, 'postgres', q{DROP ROLE lab_app}), qr/^2BP01: /, "$libraries: a role with rights is kept");

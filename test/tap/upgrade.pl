@@ -25,6 +25,7 @@ ALTER TABLE patient DROP COLUMN dropped;
 CREATE TABLE visit (nir sealed_text(nir) REFERENCES patient (nir));
 CREATE TABLE listed (nir sealed_text(nir)) PARTITION BY LIST (nir);
 CREATE TABLE listed_one PARTITION OF listed FOR VALUES IN ('one');
+SELECT seal.create_revealing_view('patient');
 CREATE VIEW found AS SELECT id FROM patient WHERE nir = 'one';
 CREATE MATERIALIZED VIEW copied AS SELECT * FROM patient;
 GRANT ALL ON ALL TABLES IN SCHEMA public TO lab_app;
@@ -61,6 +62,7 @@ move(root_key_file($new) . '.away', root_key_file($new)) or die "could not move 
 is($new->safe_psql('postgres', q{SELECT DISTINCT state FROM seal.grants}), 'valid', 'grants are bound: roles keep their OIDs');
 is(as_role($new, 'lab_app', $open), '1|one|1984-12-03', 'finds and opens');
 is(as_role($new, 'lab_app', 'SELECT * FROM found'), '1', 'the view finds');
+is(as_role($new, 'lab_app', q{INSERT INTO patient_revealed (id, nir) VALUES (3, 'view') RETURNING nir, born}), 'view|1984-12-03', 'the revealing view takes a row');
 is(as_role($new, 'lab_app', q{SELECT tableoid::regclass FROM listed WHERE nir = 'one'}), 'listed_one', 'so does the partition');
 is(error_of($new, 'lab_app', q{INSERT INTO visit VALUES ('three')}), '23503: insert or update on table "visit" violates foreign key constraint "visit_nir_fkey"',
 	'the foreign key holds');
