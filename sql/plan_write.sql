@@ -163,6 +163,8 @@ CALL compare($$UPDATE @ AS x SET name = x.name || '.', visits = visits + 1, pric
 CALL compare($$UPDATE @ SET name = DEFAULT, visits = DEFAULT, born = DEFAULT, ward = DEFAULT WHERE id = 2 RETURNING name, visits, born, ward$$);
 CALL compare($$UPDATE @ SET born = NULL, doc = NULL, nir = NULL WHERE id = 3$$);
 CALL compare($$UPDATE @ SET name = name, nir = nir$$);
+CALL compare($$UPDATE @ SET name = nir, nir = name WHERE id IN (1, 5) RETURNING nir, name$$);
+CALL compare($$UPDATE @ SET name = nir, nir = name WHERE id IN (1, 5) RETURNING nir, name$$);
 CALL compare($$UPDATE @ SET doc = doc || '{"c": 3}' WHERE doc IS NOT NULL$$);
 CALL compare($$UPDATE @ SET doc['a'] = '9' WHERE id = 46$$);
 CALL compare($$UPDATE @ SET doc['a'] = '10', ward = 'w', doc['d']['e'] = '11' WHERE id = 47$$);
