@@ -18,6 +18,7 @@
 #							(seal.root_key_file); run it as an ordinary user
 #	make demo [DATA=DIR]	make clean-demo		make bench
 #	make reference			doc/reference.md, from the comments of a live server
+#	make clients-report		doc/clients.md, from the log of a run of all clients
 
 ROOMS = base crypto keys audit gate types plan rows guard
 
@@ -115,4 +116,8 @@ bench:
 reference:
 	@doc/make_reference
 
-.PHONY: all install installcheck clean check-clang test test-long test-unit test-mutants lint demo clean-demo bench reference
+clients-report:
+	@PGSEAL_LONG=1 test/run clients
+	@doc/make_clients
+
+.PHONY: all install installcheck clean check-clang test test-long test-unit test-mutants lint demo clean-demo bench reference clients-report
