@@ -248,7 +248,9 @@ SELECT i, refusal(c) FROM (VALUES
   (43, 'CREATE STATISTICS x (dependencies) ON (nir = ''a''), id FROM patient'),
   (44, 'ALTER TABLE patient ADD CHECK (nir = plain::sealed_text(guard_key))'),
   (45, 'ALTER TABLE patient ADD CHECK (plain::sealed_text(guard_key) IS NOT NULL)'),
-  (46, 'ALTER TABLE patient ADD CHECK (nir = {other}::text::sealed_text)')
+  (46, 'ALTER TABLE patient ADD CHECK (nir = {other}::text::sealed_text)'),
+  (47, 'ALTER TABLE patient ADD CHECK (length(seal.show_volatile(nir)) > 1)'),
+  (48, 'CREATE STATISTICS x ON (seal.reveal_stable(nir)), id FROM patient')
   ) AS v(i, c) ORDER BY i;
 SELECT i, refusal(c) FROM (VALUES
   (1, 'CREATE TABLE good_child (nir sealed_text(guard_key) REFERENCES parent (nir), id integer REFERENCES parent (id), note sealed_text(guard_note))'),
@@ -348,7 +350,9 @@ SELECT i, refusal(c) FROM (VALUES
   (23, 'EXPLAIN ANALYZE CREATE MATERIALIZED VIEW x AS SELECT id FROM patient WHERE nir = ''a'''),
   (24, 'CREATE MATERIALIZED VIEW good_envelope_view AS SELECT id, nir, nir IN ({a}, {b}) AS known FROM patient WHERE nir = {a} OR nir <> {b}'),
   (25, 'CREATE MATERIALIZED VIEW good_groups AS SELECT p.nir, q.other, count(*) FROM patient p LEFT JOIN parent q ON p.nir = q.nir AND q.nir IS DISTINCT FROM NULL GROUP BY 1, 2'),
-  (26, 'CREATE MATERIALIZED VIEW good_beside AS SELECT id, note FROM patient WHERE plain = ''a'' OR id IN (1, 2)')
+  (26, 'CREATE MATERIALIZED VIEW good_beside AS SELECT id, note FROM patient WHERE plain = ''a'' OR id IN (1, 2)'),
+  (27, 'CREATE MATERIALIZED VIEW x AS SELECT seal.show_volatile(nir) FROM patient WITH NO DATA'),
+  (28, 'CREATE MATERIALIZED VIEW x AS SELECT id FROM patient WHERE seal.reveal_stable(nir) IS NULL WITH NO DATA')
   ) AS v(i, c) ORDER BY i;
 SELECT id, nir::text, known FROM good_envelope_view ORDER BY id;
 DELETE FROM patient WHERE id = 2;

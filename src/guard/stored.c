@@ -216,20 +216,15 @@ is_cast_out(FuncExpr *call, Oid source)
 	return is_cast && sealed_kind_of_type(call->funcresulttype) == SEALED_NONE;
 }
 
-/* is_reveal: seal.reveal, seal.show, and casts out of a sealed type. */
+/* is_reveal: seal.reveal, seal.show, their twins, and casts out of a sealed type. */
 static bool
 is_reveal(FuncExpr *call)
 {
 	Oid			source = call->args != NIL ? exprType(linitial(call->args)) : InvalidOid;
-	char	   *name;
 
 	if (sealed_kind_of_type(source) == SEALED_NONE)
 		return false;
-	if (is_cast_out(call, source))
-		return true;
-	name = get_func_name(call->funcid);
-	return get_func_namespace(call->funcid) == seal_schema_oid(false) &&
-		name != NULL && (strcmp(name, "reveal") == 0 || strcmp(name, "show") == 0);
+	return is_cast_out(call, source) || sealed_opening(call->funcid) != OPENING_NONE;
 }
 
 static bool gives_constant(Node *value);

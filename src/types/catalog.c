@@ -18,6 +18,13 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+static const char *const opening_names[] = {
+	[OPENING_REVEAL] = "reveal",
+	[OPENING_REVEAL_STABLE] = "reveal_stable",
+	[OPENING_SHOW] = "show",
+	[OPENING_SHOW_VOLATILE] = "show_volatile"
+};
+
 static bool types_known = false;
 static Oid	type_oids[SEALED_KINDS + 1];	/* by SealedKind; [SEALED_NONE] unused */
 static Oid	array_oids[SEALED_KINDS + 1];
@@ -131,4 +138,20 @@ sealed_type_of_oid(Oid type)
 	SealedKind	kind = sealed_kind_of_type(type);
 
 	return kind == SEALED_NONE ? NULL : sealed_type(kind);
+}
+
+/* sealed_opening: does a function open its first argument, and how? */
+Opening
+sealed_opening(Oid function)
+{
+	Opening		opening;
+	char	   *name;
+
+	if (function < FirstNormalObjectId || get_func_namespace(function) != seal_schema_oid(true))
+		return OPENING_NONE;
+	name = get_func_name(function);
+	for (opening = OPENING_REVEAL; name != NULL && opening <= OPENING_SHOW_VOLATILE; opening++)
+		if (strcmp(name, opening_names[opening]) == 0)
+			return opening;
+	return OPENING_NONE;
 }

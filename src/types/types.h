@@ -30,6 +30,16 @@ typedef enum SealedKind
 
 #define SEALED_KINDS	10
 
+/* The functions of schema seal that open a value. */
+typedef enum Opening
+{
+	OPENING_NONE = 0,
+	OPENING_REVEAL,				/* seal.reveal; its other names, reveal_int4 and so on, are casts */
+	OPENING_REVEAL_STABLE,
+	OPENING_SHOW,
+	OPENING_SHOW_VOLATILE
+} Opening;
+
 /* catalog.c: which type is which, cached until pg_type changes */
 extern void types_init(void);
 extern SealedKind sealed_kind_of_type(Oid type);	/* SEALED_NONE when it is not sealed */
@@ -39,6 +49,7 @@ extern Oid	sealed_type_oid(SealedKind kind);	/* InvalidOid without the extension
 extern Oid	sealed_array_oid(SealedKind kind);
 extern Oid	sealed_plain_oid(SealedKind kind);
 extern const char *sealed_type_name(SealedKind kind);
+extern Opening sealed_opening(Oid function);
 
 /* value.c: the envelope in a sealed datum; false when it is malformed */
 extern bool sealed_envelope(Envelope *envelope, struct varlena **held, Datum value);

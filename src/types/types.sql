@@ -95,7 +95,17 @@ BEGIN
       CREATE FUNCTION seal.show(value pg_catalog.%1$s) RETURNS %3$s
         AS 'MODULE_PATHNAME', 'pgseal_show' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
       COMMENT ON FUNCTION seal.show(pg_catalog.%1$s) IS
-        'the plain value, NULL without the right to reveal; 55000 without a root key, XX001 when it does not open';
+        'the plain value, NULL without the right to reveal, but 42501 where the query chooses, orders, groups or writes rows by it; 55000 without a root key, XX001 when it does not open';
+
+      CREATE FUNCTION seal.reveal_stable(value pg_catalog.%1$s) RETURNS %3$s
+        AS 'MODULE_PATHNAME', 'pgseal_reveal' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+      COMMENT ON FUNCTION seal.reveal_stable(pg_catalog.%1$s) IS
+        'seal.reveal() as the planner puts it in the place of seal.show() wherever rows are chosen, ordered, grouped or written; 42501, 55000, XX001';
+
+      CREATE FUNCTION seal.show_volatile(value pg_catalog.%1$s) RETURNS %3$s
+        AS 'MODULE_PATHNAME', 'pgseal_show' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100;
+      COMMENT ON FUNCTION seal.show_volatile(pg_catalog.%1$s) IS
+        'seal.show() as the planner puts it in a select list, so that it is evaluated after the sort; NULL without the right to reveal; 55000, XX001';
     $sql$, t.sealed, t.category, t.plain);
   END LOOP;
 END $do$;
