@@ -12,6 +12,13 @@ SELECT count(seal.grant_key(k, r, '{seal,search,reveal}'))
   FROM unnest('{refuse_key,refuse_other,refuse_note}'::text[]) k, unnest(ARRAY['regress_refuse_app', current_user::regrole]) r;
 CREATE SCHEMA plan_refuse AUTHORIZATION regress_refuse_app;
 SET search_path = plan_refuse;
+-- a string type of a user, as citext is: PostgreSQL itself assigns anything to it
+SET client_min_messages = warning;
+CREATE TYPE other_text;
+CREATE FUNCTION other_text_in(cstring) RETURNS other_text LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+CREATE FUNCTION other_text_out(other_text) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+CREATE TYPE other_text (INPUT = other_text_in, OUTPUT = other_text_out, LIKE = text, CATEGORY = 'S');
+RESET client_min_messages;
 SET SESSION AUTHORIZATION regress_refuse_app;
 
 CREATE TABLE patient (
@@ -304,6 +311,56 @@ WITH RECURSIVE r(id, nir) AS (SELECT id, nir FROM patient WHERE id = 1 UNION ALL
 WITH RECURSIVE r(id, nir, twin) AS (SELECT id, nir, twin FROM patient WHERE id = 1 UNION ALL SELECT p.id, p.nir, p.twin FROM patient p, r WHERE p.nir = r.twin)
   SEARCH BREADTH FIRST BY id SET o CYCLE nir SET again USING path SELECT id, again FROM r ORDER BY o;
 SELECT p.id FROM patient p JOIN patient r ON p *= r ORDER BY 1;		-- the same bits, which is no comparison of values
+
+-- ---------------------------------------------------------------------------
+-- Envelopes as text, and values opened on the quiet
+-- ---------------------------------------------------------------------------
+
+SELECT nir || 'x' FROM patient;
+CREATE FUNCTION say(anyelement) RETURNS text LANGUAGE sql AS $$ SELECT 'x' $$;
+CREATE FUNCTION said(anyelement) RETURNS SETOF text LANGUAGE sql STABLE AS $$ SELECT 'x' FROM generate_series(1, 2) $$;
+CREATE FUNCTION tell(VARIADIC anycompatiblearray) RETURNS varchar LANGUAGE sql AS $$ SELECT 'x' $$;
+CREATE FUNCTION joined(sealed_text) RETURNS text LANGUAGE sql STABLE AS $$ SELECT $1 || '.' $$;
+CREATE FUNCTION letters(text) RETURNS SETOF text LANGUAGE sql STABLE AS $$ SELECT unnest(string_to_array($1, NULL)) $$;
+CREATE DOMAIN keyed AS sealed_text(refuse_key);
+CREATE TABLE printed (id integer, x other_text);
+SELECT q, refusal(q) FROM (VALUES
+  (1, 'SELECT ''x'' || nir FROM patient'),
+  (2, 'SELECT n || ''x'' FROM patient'),
+  (3, 'SELECT concat(nir) FROM patient'),
+  (4, 'SELECT concat(id, nir) FROM patient'),
+  (5, 'SELECT concat_ws('','', plain, nir, twin) FROM patient'),
+  (6, 'SELECT concat(VARIADIC ARRAY[nir, twin]) FROM patient'),
+  (7, 'SELECT format(''%s'', nir) FROM patient'),
+  (8, 'SELECT format(''%L %L'', id, coalesce(nir, twin)) FROM patient'),
+  (9, 'SELECT quote_literal(nir) FROM patient'),
+  (10, 'SELECT quote_nullable(nir) FROM patient'),
+  (11, 'SELECT array_to_string(array_agg(nir), '','') FROM patient'),
+  (12, 'SELECT say(nir) FROM patient'),
+  (13, 'SELECT say(nir::keyed) FROM patient'),
+  (14, 'SELECT tell(nir, twin) FROM patient'),
+  (15, 'SELECT joined(nir) FROM patient'),
+  (16, 'SELECT l FROM patient, letters(nir || ''x'') l'),
+  (17, 'SELECT nir::xml FROM patient'),
+  (18, 'SELECT nir::regclass FROM patient'),
+  (19, 'SELECT ARRAY[nir]::text FROM patient'),
+  (20, 'SELECT ARRAY[nir]::xml[] FROM patient'),
+  (21, 'SELECT id FROM patient WHERE nir || ''x'' = ''ax'''),
+  (22, 'SELECT id FROM patient ORDER BY concat(nir)'),
+  (23, 'UPDATE patient SET plain = concat(nir)'),
+  (24, 'INSERT INTO patient (id, plain) SELECT 9, format(''%s'', nir) FROM patient'),
+  (25, 'SELECT lag(concat(nir)) OVER (ORDER BY id) FROM patient'),
+  (26, 'WITH w AS (SELECT nir FROM patient) SELECT quote_literal(nir) FROM w'),
+  (27, 'INSERT INTO printed SELECT id, nir FROM patient'),
+  (28, 'SELECT s FROM patient, said(nir) s')
+  ) AS v(i, q) WHERE refusal(q) IS DISTINCT FROM '0A000 a sealed value is not text' ORDER BY i;
+DO $$ BEGIN RAISE NOTICE '%', (SELECT concat(nir) FROM patient WHERE id = 1); END $$;
+-- what is no text, and what says which value it means
+SELECT pg_typeof(nir), num_nulls(nir, n), pg_column_size(nir) > 0 AS t, pg_column_compression(nir) IS NULL AS t, coalesce(nir, twin) IS NULL AS f,
+  to_jsonb(nir) #>> '{}' ~ '^seal1:' AS t, row_to_json(patient) ->> 'nir' ~ '^seal1:' AS t, patient::text ~ 'seal1:' AS t, ARRAY[nir]::text[] AS opened,
+  nir::text || 'x' AS opened, concat(nir::text, '.') AS opened, quote_literal(seal.reveal(nir)) AS opened
+  FROM patient WHERE id = 1;
+SELECT count(nir), cardinality(array_agg(nir)), json_array_length(json_agg(nir)) FROM patient;
 
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = warning;

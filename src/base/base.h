@@ -49,6 +49,7 @@ typedef enum SealError
 	SEAL_E_KEY_NOT_KNOWN,
 	SEAL_E_UNBOUND,
 	SEAL_E_INEXACT,				/* name: type */
+	SEAL_E_ENVELOPE_AS_TEXT,
 	SEAL_E_STORED_REVEAL,		/* name: kind of object */
 	SEAL_E_STORED_LITERAL,		/* name: kind of object */
 	SEAL_E_STORED_USE,			/* name: kind of object */

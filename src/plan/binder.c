@@ -417,6 +417,13 @@ bind_node(Node *node, BindContext *context)
 		case T_FuncExpr:
 			refuse_in_function(((FuncExpr *) node)->funcid, ((FuncExpr *) node)->args, context->queries);
 			break;
+		case T_WindowFunc:
+			refuse_in_function(((WindowFunc *) node)->winfnoid, ((WindowFunc *) node)->args,
+							   context->queries);
+			break;
+		case T_CoerceViaIO:
+			refuse_text_cast((CoerceViaIO *) node, context->queries);
+			break;
 		case T_Aggref:
 			refuse_in_aggregate((Aggref *) node, context->queries);
 			break;

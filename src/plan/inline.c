@@ -68,6 +68,7 @@ inline_set_functions(Query *query, PlannerInfo *root)
 
 		if (call == NULL || !is_sql_function(call->funcid))
 			continue;
+		refuse_text_of_anything(call->funcid, call->args);
 		rte->functions = (List *) eval_const_expressions(root, (Node *) rte->functions);
 		body = compat_inline_from(root, rte);
 		if (body == NULL)
@@ -97,6 +98,7 @@ inline_scalar_function(FuncExpr *call, PlannerInfo *root)
 		sealed = sealed || sealed_type_inside(exprType(lfirst(cell)));
 	if (!sealed || call->funcretset || !is_sql_function(call->funcid))
 		return NULL;
+	refuse_text_of_anything(call->funcid, call->args);
 	body = eval_const_expressions(root, (Node *) call);
 	if (IsA(body, FuncExpr) && ((FuncExpr *) body)->funcid == call->funcid)
 		return NULL;

@@ -43,6 +43,8 @@ extern List *recordkey_of_column(Query *query, int column, bool recursive, List 
 extern void refuse_in_query(Query *query, List *scope);
 extern void refuse_in_aggregate(Aggref *aggregate, List *scope);
 extern void refuse_in_function(Oid function, List *args, List *scope);
+extern void refuse_text_of_anything(Oid function, List *args);
+extern void refuse_text_cast(CoerceViaIO *cast, List *scope);
 extern void refuse_order(List *args, List *scope);
 extern void refuse_search_order(CommonTableExpr *cte);
 

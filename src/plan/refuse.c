@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  * refuse.c
  *		What would give a wrong answer without saying so: order by tokens,
- *		grouping and comparing of tokens under unknown or different keys.
+ *		grouping and comparing of tokens under unknown or different keys,
+ *		envelopes in the place of text.
  *
  * Floor 5.  A token has no order that means anything.  The sorts PostgreSQL
  * makes for itself, for DISTINCT, GROUP BY, merge joins and index builds, are
@@ -11,9 +12,13 @@
  *------------------------------------------------------------------------*/
 #include "plan/internal.h"
 
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 /* Functions, operators' functions and aggregates of core that look inside arrays and rows. */
 static const Oid order_functions[] = {
@@ -59,10 +64,86 @@ refuse_order(List *args, List *scope)
 	}
 }
 
-/* refuse_in_function: functions of core that order or compare inside arrays and rows. */
+/* ----------
+ * Envelopes as text
+ * ----------
+ */
+
+/* is_text: would somebody who gets this type take an envelope for the value? */
+static bool
+is_text(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == NAMEOID || type == CSTRINGOID;
+}
+
+/* gives_text_of_anything: a function that is declared to take anything there and prints it. */
+static bool
+gives_text_of_anything(Form_pg_proc function, int argument)
+{
+	Oid			declared;
+
+	if (!is_text(function->prorettype) || function->pronargs == 0 || function->oid == F_PG_COLUMN_COMPRESSION)
+		return false;
+	declared = function->proargtypes.values[Min(argument, function->pronargs - 1)];
+	return declared == ANYOID || IsPolymorphicType(declared);
+}
+
+/*
+ * refuse_text_of_anything
+ *		concat(col), col || 'x', quote_literal(col): 0A000.
+ *
+ * They take anything, so PostgreSQL finds no cast to make; some would print
+ * the envelope, some are SQL functions with a cast inside that opens the value
+ * where nobody asked for it.  PostgreSQL has not expanded those yet: they are
+ * STABLE, and the cast is not.
+ */
+void
+refuse_text_of_anything(Oid function, List *args)
+{
+	HeapTuple	row = NULL;
+	ListCell   *cell;
+	bool		refused = false;
+
+	foreach(cell, args)
+	{
+		if (exprkey_kind(lfirst(cell)) == SEALED_NONE)
+			continue;
+		if (row == NULL)
+			row = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+		if (!HeapTupleIsValid(row))
+			elog(ERROR, "cache lookup failed for function %u", function);
+		refused = refused || gives_text_of_anything((Form_pg_proc) GETSTRUCT(row), foreach_current_index(cell));
+	}
+	if (row != NULL)
+		ReleaseSysCache(row);
+	if (refused)
+		error_raise(SEAL_E_ENVELOPE_AS_TEXT, NULL);
+}
+
+/*
+ * refuse_text_cast
+ *		A cast of a sealed value through its text form, which is the envelope.
+ *
+ * Into a sealed type the envelope is read again, and refused there when it
+ * does not fit.  An implicit one in a SELECT is an assignment in PL/pgSQL,
+ * whose text variables take envelopes.
+ */
+void
+refuse_text_cast(CoerceViaIO *cast, List *scope)
+{
+	Query	   *query = linitial(scope);
+
+	if (exprkey_kind((Node *) cast->arg) == SEALED_NONE || exprkey_kind((Node *) cast) != SEALED_NONE ||
+		(cast->coerceformat == COERCE_IMPLICIT_CAST && query->commandType == CMD_SELECT))
+		return;
+	error_raise(SEAL_E_ENVELOPE_AS_TEXT, NULL);
+}
+
+/* refuse_in_function: what gives text of anything; functions of core that order or compare inside arrays and rows. */
 void
 refuse_in_function(Oid function, List *args, List *scope)
 {
+	refuse_text_of_anything(function, args);
 	if (is_one_of(function, order_functions, lengthof(order_functions)))
 		refuse_order(args, scope);
 	else if (is_one_of(function, equality_functions, lengthof(equality_functions)))
