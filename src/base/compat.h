@@ -100,6 +100,15 @@ typedef RangeTblEntry CompatPermissions;
 #define compat_inline_from(root, rte)	inline_set_returning_function(root, rte)
 #endif
 
+/* PG 16 notes in a Var which outer joins can make it NULL; a Var that another stands for inherits them. */
+#if PG_VERSION_NUM >= 160000
+#define compat_nulled_as(expr, var) \
+	(((Var *) (expr))->varnullingrels = bms_union(((Var *) (expr))->varnullingrels, (var)->varnullingrels), \
+	 (expr))
+#else
+#define compat_nulled_as(expr, var) (expr)
+#endif
+
 /* PG 18 added functions that order whole rows and arrays; names of utils/fmgroids.h. */
 #ifdef F_MAX_RECORD
 #define COMPAT_ORDER_FUNCTIONS	F_MAX_RECORD, F_MIN_RECORD, F_RECORD_LARGER, F_RECORD_SMALLER, \

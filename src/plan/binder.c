@@ -33,16 +33,7 @@
 typedef struct BindContext
 {
 	List	   *queries;		/* levels we are in, innermost first */
-	PlannerInfo *root;			/* for inlining; see plan.c */
-	List	   *inlining;		/* functions whose bodies we are in */
 } BindContext;
-
-/* An operator = or <> on a sealed type. */
-typedef struct Comparison
-{
-	SealedKind	kind;
-	bool		negated;
-} Comparison;
 
 static Node *bind_mutator(Node *node, void *context);
 
@@ -68,9 +59,9 @@ read_comparison(Comparison *comparison, Form_pg_operator row)
 		(comparison->negated || strcmp(NameStr(row->oprname), "=") == 0);
 }
 
-/* find_comparison: false when the operator does not compare sealed values. */
-static bool
-find_comparison(Comparison *comparison, Oid opno)
+/* binder_find_comparison: false when the operator does not compare sealed values. */
+bool
+binder_find_comparison(Comparison *comparison, Oid opno)
 {
 	HeapTuple	row;
 	bool		found;
@@ -85,9 +76,9 @@ find_comparison(Comparison *comparison, Oid opno)
 	return found;
 }
 
-/* token_operator: = or <> between two values of the sealed type itself. */
-static Oid
-token_operator(const Comparison *comparison)
+/* binder_operator: = or <> between two values of the sealed type itself. */
+Oid
+binder_operator(const Comparison *comparison)
 {
 	Oid			equals = lookup_type_cache(sealed_type_oid(comparison->kind), TYPECACHE_EQ_OPR)->eq_opr;
 
@@ -157,12 +148,12 @@ bind_operator(OpExpr *expr, List *scope)
 	Node	   *left = linitial(expr->args);
 	Node	   *right = list_length(expr->args) == 2 ? lsecond(expr->args) : NULL;
 
-	if (!find_comparison(&comparison, expr->opno))
+	if (!binder_find_comparison(&comparison, expr->opno))
 		refuse_in_function(get_opcode(expr->opno), expr->args, scope);
 	else if (bind_sides(&comparison, &left, &right))
 	{
 		expr->args = list_make2(left, right);
-		expr->opno = token_operator(&comparison);
+		expr->opno = binder_operator(&comparison);
 		expr->opfuncid = get_opcode(expr->opno);
 		expr->inputcollid = InvalidOid;
 	}
@@ -186,17 +177,26 @@ bind_nullif(NullIfExpr *expr, List *scope)
  * ----------
  */
 
-/* is_partitioned_column: a column whose comparison may prune partitions. */
+/*
+ * is_partitioned_column
+ *		A column whose comparison may prune partitions, of a table or of a
+ *		subquery that passes it on.
+ */
 static bool
-is_partitioned_column(Node *expr, BindContext *context)
+is_partitioned_column(Node *expr, List *queries)
 {
 	Var		   *var = (Var *) expr;
-	Query	   *query;
+	RangeTblEntry *rte;
+	TargetEntry *column;
 
-	if (!IsA(expr, Var) || (int) var->varlevelsup >= list_length(context->queries))
+	if (!IsA(expr, Var) || (int) var->varlevelsup >= list_length(queries))
 		return false;
-	query = list_nth(context->queries, var->varlevelsup);
-	return rt_fetch(var->varno, query->rtable)->relkind == RELKIND_PARTITIONED_TABLE;
+	queries = list_copy_tail(queries, var->varlevelsup);
+	rte = rt_fetch(var->varno, ((Query *) linitial(queries))->rtable);
+	if (rte->rtekind != RTE_SUBQUERY)
+		return rte->relkind == RELKIND_PARTITIONED_TABLE;
+	column = get_tle_by_resno(rte->subquery->targetList, var->varattno);
+	return column != NULL && is_partitioned_column((Node *) column->expr, lcons(rte->subquery, queries));
 }
 
 /* bind_elements: the array side of a comparison whose scalar side has the key. */
@@ -207,7 +207,7 @@ bind_elements(const Comparison *comparison, int32 key, Node *scalar, Node *array
 	ArrayExpr  *constructor = probe_array_source(array);
 
 	if (constructor != NULL && list_length(constructor->elements) <= PRUNING_ARRAY_MAX &&
-		is_partitioned_column(scalar, context))
+		is_partitioned_column(scalar, context->queries))
 		return probe_elements(comparison->kind, key, array);
 	return probe_value(comparison->kind, key, array);
 }
@@ -223,7 +223,7 @@ bind_array_operator(ScalarArrayOpExpr *expr, BindContext *context)
 				array_key,
 				key;
 
-	if (!find_comparison(&comparison, expr->opno))
+	if (!binder_find_comparison(&comparison, expr->opno))
 	{
 		refuse_in_function(get_opcode(expr->opno), expr->args, context->queries);
 		return (Node *) expr;
@@ -237,7 +237,7 @@ bind_array_operator(ScalarArrayOpExpr *expr, BindContext *context)
 		scalar = probe_value(comparison.kind, key, scalar);
 	if (array_key == KEY_UNKNOWN)
 		array = bind_elements(&comparison, key, scalar, array, context);
-	expr->opno = token_operator(&comparison);
+	expr->opno = binder_operator(&comparison);
 	expr->opfuncid = get_opcode(expr->opno);
 	expr->inputcollid = InvalidOid;
 	expr->args = list_make2(scalar, array);
@@ -264,7 +264,7 @@ probed_value(Node *node, bool use_or)
 	Node	   *value;
 	int32		key;
 
-	if (!IsA(node, OpExpr) || !find_comparison(&comparison, expr->opno) ||
+	if (!IsA(node, OpExpr) || !binder_find_comparison(&comparison, expr->opno) ||
 		comparison.negated == use_or)
 		return NULL;
 	if (!IsA(lsecond(expr->args), FuncExpr) || !probe_is_call(lsecond(expr->args), &key))
@@ -436,34 +436,9 @@ bind_node(Node *node, BindContext *context)
 	return node;
 }
 
-/*
- * bind_inlined
- *		A call of a SQL function as its bound body; NULL when it stays a call.
- *
- * A function that calls itself stays a call inside its own body, as it does
- * when the planner inlines.
- */
-static Node *
-bind_inlined(FuncExpr *call, BindContext *context)
-{
-	Node	   *body;
-
-	if (list_member_oid(context->inlining, call->funcid))
-		return NULL;
-	body = inline_scalar_function(call, context->root);
-	if (body == NULL)
-		return NULL;
-	context->inlining = lcons_oid(call->funcid, context->inlining);
-	body = bind_mutator(body, context);
-	context->inlining = list_delete_first(context->inlining);
-	return body;
-}
-
 static Node *
 bind_mutator(Node *node, void *context)
 {
-	Node	   *body;
-
 	if (node == NULL)
 		return NULL;
 	check_stack_depth();
@@ -471,8 +446,6 @@ bind_mutator(Node *node, void *context)
 		return (Node *) bind_query((Query *) node, context);
 	if (IsA(node, BoolExpr))
 		return bind_boolean((BoolExpr *) node, context);
-	if (IsA(node, FuncExpr) && (body = bind_inlined((FuncExpr *) node, context)) != NULL)
-		return body;
 	return bind_node(expression_tree_mutator(node, bind_mutator, context), context);
 }
 
@@ -484,9 +457,9 @@ bind_mutator(Node *node, void *context)
  * would order by tokens.
  */
 Query *
-binder_bind(Query *query, PlannerInfo *root)
+binder_bind(Query *query)
 {
-	BindContext context = {NIL, root, NIL};
+	BindContext context = {NIL};
 
 	return bind_query(query, &context);
 }

@@ -193,6 +193,15 @@ exprkey_hold_sealed(List *keys)
  * ----------
  */
 
+/* exprkey_is_searchable: does the ring have the key, with tokens? */
+bool
+exprkey_is_searchable(int32 key)
+{
+	const RingKey *row = key < 0 ? NULL : ring_key_by_id((uint32) key);
+
+	return row != NULL && row->searchable;
+}
+
 /*
  * exprkey_require_searchable
  *		0A000 when the key makes no tokens, 42704 when the ring has no such key.

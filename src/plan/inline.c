@@ -80,27 +80,84 @@ inline_set_functions(Query *query, PlannerInfo *root)
 	}
 }
 
+/* ----------
+ * Calls in expressions
+ * ----------
+ */
+
+typedef struct InlineContext
+{
+	PlannerInfo *root;			/* see plan.c */
+	List	   *inlining;		/* functions whose bodies we are in */
+} InlineContext;
+
 /*
- * inline_scalar_function
- *		Body of a SQL function in place of its call, or NULL.
+ * inline_is_candidate
+ *		Might the planner put a body in the place of this call that compares
+ *		sealed values?
  *
  * Only calls with a sealed argument matter: nothing else brings a sealed
  * column into such a body.
  */
-Node *
-inline_scalar_function(FuncExpr *call, PlannerInfo *root)
+bool
+inline_is_candidate(FuncExpr *call)
 {
 	ListCell   *cell;
-	Node	   *body;
-	bool		sealed = false;
 
+	if (call->funcretset || !is_sql_function(call->funcid))
+		return false;
 	foreach(cell, call->args)
-		sealed = sealed || sealed_type_inside(exprType(lfirst(cell)));
-	if (!sealed || call->funcretset || !is_sql_function(call->funcid))
-		return NULL;
+		if (sealed_type_inside(exprType(lfirst(cell))))
+			return true;
+	return false;
+}
+
+/* body_of: a call as the body of its function, or NULL when it stays a call. */
+static Node *
+body_of(FuncExpr *call, PlannerInfo *root)
+{
+	Node	   *body;
+
 	refuse_text_of_anything(call->funcid, call->args);
 	body = eval_const_expressions(root, (Node *) call);
 	if (IsA(body, FuncExpr) && ((FuncExpr *) body)->funcid == call->funcid)
 		return NULL;
 	return body;
+}
+
+static Node *
+inline_mutator(Node *node, void *context)
+{
+	InlineContext *inlining = context;
+	FuncExpr   *call = (FuncExpr *) node;
+	Node	   *body;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (IsA(node, Query))
+		return (Node *) query_tree_mutator((Query *) node, inline_mutator, context, 0);
+	if (!IsA(node, FuncExpr) || !inline_is_candidate(call) ||
+		list_member_oid(inlining->inlining, call->funcid) ||
+		(body = body_of(call, inlining->root)) == NULL)
+		return expression_tree_mutator(node, inline_mutator, context);
+	inlining->inlining = lcons_oid(call->funcid, inlining->inlining);
+	body = inline_mutator(body, context);
+	inlining->inlining = list_delete_first(inlining->inlining);
+	return body;
+}
+
+/*
+ * inline_scalar_functions
+ *		A copy of the query with the bodies of SQL functions in place of calls.
+ *
+ * A function that calls itself stays a call inside its own body, as it does
+ * when the planner inlines.
+ */
+Query *
+inline_scalar_functions(Query *query, PlannerInfo *root)
+{
+	InlineContext context = {root, NIL};
+
+	return query_tree_mutator(query, inline_mutator, &context, 0);
 }

@@ -23,6 +23,22 @@
 #define KEY_ANY			(-2)	/* a NULL constant: goes with every key */
 #define KEY_OPAQUE		(-3)	/* a RECORD whose columns no one can tell */
 
+/* An operator = or <> on a sealed type. */
+typedef struct Comparison
+{
+	SealedKind	kind;
+	bool		negated;
+} Comparison;
+
+/* Where an expression stands. */
+typedef struct Scope
+{
+	List	   *queries;		/* levels we are in, innermost first */
+	List	   *grouped;		/* those of them whose rows are grouped here: no column can be added */
+	List	   *whole_rows;		/* entries of FROM, of any level, that are used as a whole row */
+	SubLink    *sublink;		/* whose test we are in, or NULL */
+} Scope;
+
 /* exprkey.c */
 extern SealedKind exprkey_kind(Node *expr);
 extern int32 exprkey_of(Node *expr);
@@ -30,6 +46,7 @@ extern List *exprkey_list(Node *expr, List *scope);
 extern List *exprkey_list_of_type(Oid type, int32 typmod);
 extern List *exprkey_merge_lists(List *left, List *right);
 extern bool exprkey_hold_sealed(List *keys);
+extern bool exprkey_is_searchable(int32 key);
 extern void exprkey_require_searchable(int32 key);
 extern void exprkey_require_groupable(List *keys);
 extern void exprkey_require_same(List *left, List *right);
@@ -43,10 +60,10 @@ extern List *recordkey_of_column(Query *query, int column, bool recursive, List 
 extern void refuse_in_query(Query *query, List *scope);
 extern void refuse_in_aggregate(Aggref *aggregate, List *scope);
 extern void refuse_in_function(Oid function, List *args, List *scope);
-extern void refuse_text_of_anything(Oid function, List *args);
-extern void refuse_text_cast(CoerceViaIO *cast, List *scope);
 extern void refuse_order(List *args, List *scope);
 extern void refuse_search_order(CommonTableExpr *cte);
+extern void refuse_text_of_anything(Oid function, List *args);
+extern void refuse_text_cast(CoerceViaIO *cast, List *scope);
 
 /* probe.c */
 extern Node *probe_value(SealedKind kind, int32 key, Node *value);
@@ -59,10 +76,33 @@ extern bool coldef_check_keys(RangeTblEntry *rte);
 
 /* inline.c */
 extern void inline_set_functions(Query *query, PlannerInfo *root);
-extern Node *inline_scalar_function(FuncExpr *call, PlannerInfo *root);
+extern bool inline_is_candidate(FuncExpr *call);
+extern Query *inline_scalar_functions(Query *query, PlannerInfo *root);
+
+/* source.c: the sealed value that an expression is opened from */
+extern void source_init_scope(Scope *scope, Query *query);
+extern Node *source_of(Node *expr, const Scope *scope);
+extern Node *source_take(Node *expr, const Scope *scope);
+extern Oid	source_twin(const char *name, List *args);
+extern Query *source_with_query(RangeTblEntry *rte, List *queries, List **scope);
+
+/* resolve.c */
+extern void resolve_comparisons(Query *query);
+
+/* strict.c */
+extern void strict_open(Query *query, bool keeps_rows);
+
+/* store.c */
+extern void store_init(void);
+extern bool store_keeps_rows(const char *query_string);
+
+/* late.c */
+extern void late_open(Query *query);
 
 /* binder.c */
-extern Query *binder_bind(Query *query, PlannerInfo *root);
+extern bool binder_find_comparison(Comparison *comparison, Oid opno);
+extern Oid	binder_operator(const Comparison *comparison);
+extern Query *binder_bind(Query *query);
 
 /* view.c */
 typedef struct RevealingView

@@ -6,6 +6,15 @@
  * from the type modifier of an expression, when a statement is planned.  So
  * every comparison is bound now (binder.c), and what would group, order or
  * compare tokens of unknown or different keys is refused now (refuse.c).
+ *
+ * What a query reads through seal.show(), as revealing views do, is looked at
+ * too, in this order:
+ *
+ *		comparisons of shown values become comparisons of sealed ones, which
+ *			are then bound like any other (resolve.c)
+ *		where rows depend on a shown value, it may not be hidden (strict.c)
+ *		what is only given out is opened after the sort (late.c)
+ *
  * Expressions that are never planned (CHECK, trigger WHEN, COPY ... WHERE) do
  * not pass here: the guard room and the operators themselves answer for them.
  *
@@ -23,6 +32,7 @@ static planner_hook_type prev_planner_hook = NULL;
 typedef struct Survey
 {
 	bool		sealed;			/* some expression has or holds a sealed type */
+	bool		calls;			/* a SQL function is called with one */
 	PlannerInfo *root;			/* collects dependencies of inlined functions */
 } Survey;
 
@@ -100,6 +110,8 @@ survey_walker(Node *node, void *context)
 		return survey_query((Query *) node, survey);
 	if (!survey->sealed)
 		survey->sealed = sealed_type_inside(carried_type(node));
+	if (IsA(node, FuncExpr) && !survey->calls)
+		survey->calls = inline_is_candidate((FuncExpr *) node);
 	return expression_tree_walker(node, survey_walker, context);
 }
 
@@ -128,6 +140,20 @@ run_planner(Query *parse, const char *query_string, int cursor_options,
 							bound_params COMPAT_PLANNER_PASS);
 }
 
+/* bind_query: what the planner gets instead of a query with sealed values; it may be changed. */
+static Query *
+bind_query(Query *query, Survey *survey, bool keeps_rows)
+{
+	if (survey->calls)
+		query = inline_scalar_functions(query, survey->root);
+	resolve_comparisons(query);
+	query = binder_bind(query);
+	strict_open(query, keeps_rows);
+	if (!keeps_rows)
+		late_open(query);
+	return query;
+}
+
 /*
  * plan_query
  *		planner_hook.  We go first, so that others see the bound query.
@@ -140,7 +166,7 @@ plan_query(Query *parse, const char *query_string, int cursor_options,
 		   ParamListInfo bound_params COMPAT_PLANNER_ARGS)
 {
 	PlannedStmt *plan;
-	Survey		survey = {false, NULL};
+	Survey		survey = {false, false, NULL};
 
 	if (!seal_in_database())
 		return run_planner(parse, query_string, cursor_options,
@@ -149,7 +175,7 @@ plan_query(Query *parse, const char *query_string, int cursor_options,
 	survey.root = scratch_root(parse);
 	(void) survey_walker((Node *) parse, &survey);
 	if (survey.sealed)
-		parse = binder_bind(parse, survey.root);
+		parse = bind_query(parse, &survey, store_keeps_rows(query_string));
 	plan = run_planner(parse, query_string, cursor_options, bound_params COMPAT_PLANNER_PASS);
 	plan->invalItems = list_concat(plan->invalItems, survey.root->glob->invalItems);
 	if (survey.root->glob->dependsOnRole)
@@ -163,4 +189,5 @@ plan_init(void)
 	prev_planner_hook = planner_hook;
 	planner_hook = plan_query;
 	aim_init();
+	store_init();
 }

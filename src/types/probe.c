@@ -144,11 +144,23 @@ date_from_timestamp(Datum *plain, PlainBytes *foreign, Datum value)
 	return true;
 }
 
-/* date_from_timestamptz: in the time zone of the session, as core compares the two. */
+/*
+ * date_from_timestamptz
+ *		In the time zone of the session, as core compares the two: with the
+ *		moment a day begins, which need not be midnight, and may be the first or
+ *		the second of two.
+ */
 static bool
 date_from_timestamptz(Datum *plain, PlainBytes *foreign, Datum value)
 {
-	return date_from_timestamp(plain, foreign, DirectFunctionCall1(timestamptz_timestamp, value));
+	Datum		local = DirectFunctionCall1(timestamptz_timestamp, value);
+
+	if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(local)))
+		return date_from_timestamp(plain, foreign, local);
+	*plain = DirectFunctionCall1(timestamp_date, local);
+	if (DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, *plain)) != DatumGetTimestampTz(value))
+		return foreign_64(foreign, value);
+	return true;
 }
 
 static bool

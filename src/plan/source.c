@@ -1,0 +1,355 @@
+/*-------------------------------------------------------------------------
+ * source.c
+ *		From a plain expression to the sealed value it is opened from.
+ *
+ * Floor 5.  The source of seal.show(E) is E.  A column of a subquery, which is
+ * what a view is by now, of a join, or of a WITH query that is about to become
+ * a subquery, is followed to what it stands for, and the sealed value gets a
+ * column of its own on the way:
+ *
+ *		SELECT v.nir FROM (SELECT show(p.nir) AS nir FROM p) v
+ *		SELECT v.nir FROM (SELECT show(p.nir) AS nir, p.nir FROM p) v
+ *
+ * Only where PostgreSQL can push a condition on the new column down to the
+ * table, and only where a row of the subquery is a row of its tables.
+ *
+ * An entry of FROM that is used as a whole row must keep its shape: there the
+ * column is resjunk, which PostgreSQL reads in a subquery that it pulls up and
+ * in no other.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "plan/internal.h"
+
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_func.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+
+static Node *follow(Node *expr, List *queries, const Scope *scope, bool take);
+
+/* ----------
+ * Whole rows
+ * ----------
+ */
+
+/* whole_row_walker: collects the entries of FROM that a Var without column names. */
+static bool
+whole_row_walker(Node *node, void *context)
+{
+	Scope	   *scope = context;
+	Var		   *var = (Var *) node;
+	Query	   *query;
+	bool		stop;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		scope->queries = lcons(node, scope->queries);
+		stop = query_tree_walker((Query *) node, whole_row_walker, context, 0);
+		scope->queries = list_delete_first(scope->queries);
+		return stop;
+	}
+	if (IsA(node, Var) && var->varattno == InvalidAttrNumber)
+	{
+		query = list_nth(scope->queries, var->varlevelsup);
+		scope->whole_rows = list_append_unique_ptr(scope->whole_rows, rt_fetch(var->varno, query->rtable));
+	}
+	return expression_tree_walker(node, whole_row_walker, context);
+}
+
+/* source_init_scope: outside of a query, which may change but for its whole rows. */
+void
+source_init_scope(Scope *scope, Query *query)
+{
+	memset(scope, 0, sizeof(*scope));
+	(void) whole_row_walker((Node *) query, scope);
+}
+
+/* ----------
+ * Subqueries
+ * ----------
+ */
+
+/* passes_rows: a condition above the query says the same inside it. */
+static bool
+passes_rows(Query *query)
+{
+	return query->commandType == CMD_SELECT && query->setOperations == NULL &&
+		!query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL &&
+		query->havingQual == NULL && query->distinctClause == NIL && !query->hasWindowFuncs &&
+		!query->hasTargetSRFs && query->limitOffset == NULL && query->limitCount == NULL;
+}
+
+/* is_pulled_up: as much of is_simple_subquery() in prepjointree.c as passes_rows() leaves open. */
+static bool
+is_pulled_up(RangeTblEntry *rte, Query *query)
+{
+	return !rte->lateral && query->sortClause == NIL && !query->hasForUpdate &&
+		query->cteList == NIL && !contain_volatile_functions((Node *) query->targetList);
+}
+
+/* column_of: the number of a column of the query that is this variable; it is added where there is none. */
+static AttrNumber
+column_of(Query *query, Var *var, bool resjunk, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, query->targetList)
+	{
+		TargetEntry *column = lfirst_node(TargetEntry, cell);
+
+		if (equal(column->expr, var) && (resjunk || !column->resjunk))
+			return column->resno;
+	}
+	query->targetList = lappend(query->targetList,
+								makeTargetEntry(copyObject((Expr *) var), list_length(query->targetList) + 1,
+												pstrdup(name), resjunk));
+	return list_length(query->targetList);
+}
+
+/* name_columns: PostgreSQL counts the columns of a subquery by their names. */
+static void
+name_columns(RangeTblEntry *rte, Query *query)
+{
+	while (list_length(rte->eref->colnames) < list_length(query->targetList))
+	{
+		TargetEntry *column = list_nth(query->targetList, list_length(rte->eref->colnames));
+
+		rte->eref->colnames = lappend(rte->eref->colnames,
+									  makeString(pstrdup(column->resname ? column->resname : "?column?")));
+	}
+}
+
+/* follow_output: a column of an entry of FROM that is a query. */
+static Node *
+follow_output(Var *var, RangeTblEntry *rte, Query *query, List *inner_queries,
+			  const Scope *scope, bool take)
+{
+	TargetEntry *column = get_tle_by_resno(query->targetList, var->varattno);
+	bool		resjunk = list_member_ptr(scope->whole_rows, rte);
+	Node	   *inner;
+	Var		   *outer;
+
+	if (column == NULL || rte->security_barrier || !passes_rows(query) ||
+		(resjunk && !is_pulled_up(rte, query)))
+		return NULL;
+	inner = follow((Node *) column->expr, inner_queries, scope, take);
+	if (inner == NULL || !IsA(inner, Var) || !take)
+		return inner != NULL && IsA(inner, Var) ? inner : NULL;
+	outer = copyObject(var);
+	outer->varattno = column_of(query, (Var *) inner, resjunk,
+								column->resname ? column->resname : "?column?");
+	outer->vartype = ((Var *) inner)->vartype;
+	outer->vartypmod = ((Var *) inner)->vartypmod;
+	outer->varcollid = InvalidOid;
+	outer->varnosyn = outer->varno;
+	outer->varattnosyn = outer->varattno;
+	name_columns(rte, query);
+	return (Node *) outer;
+}
+
+/*
+ * source_with_query
+ *		The WITH query that an entry of FROM names, and the queries it stands in.
+ */
+Query *
+source_with_query(RangeTblEntry *rte, List *queries, List **scope)
+{
+	ListCell   *cell;
+
+	*scope = list_copy_tail(queries, rte->ctelevelsup);
+	foreach(cell, *scope == NIL ? NIL : ((Query *) linitial(*scope))->cteList)
+	{
+		CommonTableExpr *with = lfirst_node(CommonTableExpr, cell);
+
+		if (strcmp(with->ctename, rte->ctename) == 0)
+			return castNode(Query, with->ctequery);
+	}
+	return NULL;
+}
+
+/* modifies_data: has the query, or one inside it, a WITH query that is no SELECT? */
+static bool
+modifies_data(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return ((Query *) node)->commandType != CMD_SELECT || ((Query *) node)->rowMarks != NIL ||
+			query_tree_walker((Query *) node, modifies_data, context, 0);
+	return expression_tree_walker(node, modifies_data, context);
+}
+
+/* is_inlined: will SS_process_ctes() in subselect.c make a subquery of the WITH query? */
+static bool
+is_inlined(RangeTblEntry *rte, Query *query, List *queries)
+{
+	ListCell   *cell;
+
+	foreach(cell, ((Query *) linitial(queries))->cteList)
+	{
+		CommonTableExpr *with = lfirst_node(CommonTableExpr, cell);
+
+		if (with->ctequery == (Node *) query)
+			return with->cterefcount == 1 && !with->cterecursive &&
+				with->ctematerialized != CTEMaterializeAlways &&
+				!modifies_data((Node *) query, NULL) && !contain_volatile_functions((Node *) query);
+	}
+	return false;
+}
+
+/* ----------
+ * Following
+ * ----------
+ */
+
+/* follow_with: a column of a WITH query. */
+static Node *
+follow_with(Var *var, RangeTblEntry *rte, List *queries, const Scope *scope, bool take)
+{
+	List	   *outer;
+	Query	   *query = source_with_query(rte, queries, &outer);
+
+	if (query == NULL || rte->self_reference || !is_inlined(rte, query, outer))
+		return NULL;
+	return follow_output(var, rte, query, lcons(query, outer), scope, take);
+}
+
+/* follow_join: a column of a join is a column of one side, or of both, which has no one source. */
+static Node *
+follow_join(Var *var, RangeTblEntry *rte, List *queries, const Scope *scope, bool take)
+{
+	Node	   *column = list_nth(rte->joinaliasvars, var->varattno - 1);
+	Node	   *source;
+
+	if (column == NULL || !IsA(column, Var))
+		return NULL;
+	source = follow(column, queries, scope, take);
+	if (source == NULL)
+		return NULL;
+	source = copyObject(source);
+	IncrementVarSublevelsUp(source, var->varlevelsup, 0);
+	return compat_nulled_as(source, var);
+}
+
+static Node *
+follow_var(Var *var, List *queries, const Scope *scope, bool take)
+{
+	RangeTblEntry *rte;
+	Query	   *query;
+
+	if (var->varattno <= 0 || (int) var->varlevelsup >= list_length(queries))
+		return NULL;
+	queries = list_copy_tail(queries, var->varlevelsup);
+	query = linitial(queries);
+	if (list_member_ptr(scope->grouped, query))
+		return NULL;
+	rte = rt_fetch(var->varno, query->rtable);
+	switch (rte->rtekind)
+	{
+		case RTE_SUBQUERY:
+			return follow_output(var, rte, rte->subquery, lcons(rte->subquery, queries), scope, take);
+		case RTE_CTE:
+			return follow_with(var, rte, queries, scope, take);
+		case RTE_JOIN:
+			return follow_join(var, rte, queries, scope, take);
+		default:
+			return NULL;
+	}
+}
+
+/*
+ * follow_param
+ *		In  x IN (SELECT show(p.nir) ...)  the parameter that stands for the
+ *		column; taking its source makes it the column.
+ */
+static Node *
+follow_param(Param *param, const Scope *scope, bool take)
+{
+	Query	   *query;
+	TargetEntry *column;
+	Node	   *inner;
+
+	if (param->paramkind != PARAM_SUBLINK || scope->sublink == NULL)
+		return NULL;
+	query = castNode(Query, scope->sublink->subselect);
+	column = get_tle_by_resno(query->targetList, param->paramid);
+	if (column == NULL || column->resjunk || column->ressortgroupref != 0 || !passes_rows(query))
+		return NULL;
+	inner = follow((Node *) column->expr, lcons(query, list_copy(scope->queries)), scope, take);
+	if (inner == NULL || !take)
+		return inner;
+	column->expr = (Expr *) inner;
+	param = copyObject(param);
+	param->paramtype = exprType(inner);
+	param->paramtypmod = exprTypmod(inner);
+	param->paramcollid = InvalidOid;
+	return (Node *) param;
+}
+
+/* follow_call: what seal.show() and its twins open, when its key is known. */
+static Node *
+follow_call(FuncExpr *call)
+{
+	Opening		opening = sealed_opening(call->funcid);
+	Node	   *sealed;
+
+	if (opening == OPENING_NONE || opening == OPENING_REVEAL || list_length(call->args) != 1)
+		return NULL;
+	sealed = linitial(call->args);
+	if (sealed_kind_of_type(exprType(sealed)) == SEALED_NONE || exprkey_of(sealed) < 0 ||
+		contain_volatile_functions(sealed) || contain_subplans(sealed))
+		return NULL;
+	return copyObject(sealed);
+}
+
+/* follow: the source, or NULL; unless it is taken, only its type and key mean something outside. */
+static Node *
+follow(Node *expr, List *queries, const Scope *scope, bool take)
+{
+	check_stack_depth();
+	switch (nodeTag(expr))
+	{
+		case T_FuncExpr:
+			return follow_call((FuncExpr *) expr);
+		case T_Var:
+			return follow_var((Var *) expr, queries, scope, take);
+		case T_Param:
+			return follow_param((Param *) expr, scope, take);
+		default:
+			return NULL;
+	}
+}
+
+/* source_of: look for the source of an expression; what is given tells its type and key. */
+Node *
+source_of(Node *expr, const Scope *scope)
+{
+	return follow(expr, scope->queries, scope, false);
+}
+
+/* source_take: the source of an expression that has one, to be put in its place. */
+Node *
+source_take(Node *expr, const Scope *scope)
+{
+	return follow(expr, scope->queries, scope, true);
+}
+
+/* source_twin: seal.<name> of the arguments of a call that opens a value. */
+Oid
+source_twin(const char *name, List *args)
+{
+	Oid			signature[FUNC_MAX_ARGS];
+	ListCell   *cell;
+
+	foreach(cell, args)
+		signature[foreach_current_index(cell)] = exprType(lfirst(cell));
+	return LookupFuncName(list_make2(makeString("seal"), makeString(pstrdup(name))),
+						  list_length(args), signature, false);
+}
