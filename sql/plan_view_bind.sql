@@ -9,10 +9,10 @@ CREATE ROLE regress_view_app;
 CREATE ROLE regress_view_search;
 CREATE ROLE regress_view_none;
 SELECT count(seal.create_key(k, searchable => true)) FROM unnest('{view_key,view_other}'::text[]) k;
-SELECT seal.create_key('view_note') > 0 AS t;
+SELECT seal.create_key('bind_note') > 0 AS t;
 -- The login role of pg_regress is a superuser, whose own rights count too: they are granted like anybody's.
 SELECT count(seal.grant_key(k, r, '{seal,search,reveal}'))
-  FROM unnest('{view_key,view_other,view_note}'::text[]) k, unnest(ARRAY['regress_view_app', current_user::regrole]) r;
+  FROM unnest('{view_key,view_other,bind_note}'::text[]) k, unnest(ARRAY['regress_view_app', current_user::regrole]) r;
 SELECT count(seal.grant_key(k, 'regress_view_search', '{search}')) FROM unnest('{view_key,view_other}'::text[]) k;
 CREATE SCHEMA plan_view AUTHORIZATION regress_view_app;
 CREATE COLLATION plan_view.case_blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
@@ -53,7 +53,7 @@ CREATE TABLE patient (
   twin  sealed_text(view_key),
   n     sealed_int(view_key),
   other sealed_text(view_other),
-  note  sealed_text(view_note),
+  note  sealed_text(bind_note),
   plain text);
 INSERT INTO patient
   SELECT i, 'n' || i, 'n' || (i + 1) % 10, i, 'n' || i, 'note', 'n' || i FROM generate_series(1, 9) i;
@@ -392,6 +392,6 @@ SELECT * FROM battery('shown');
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = warning;
 DROP SCHEMA plan_view CASCADE;
-SELECT count(seal.revoke_key(k, r)) FROM unnest('{view_key,view_other,view_note}'::text[]) k,
+SELECT count(seal.revoke_key(k, r)) FROM unnest('{view_key,view_other,bind_note}'::text[]) k,
   unnest(ARRAY['regress_view_app', 'regress_view_search', current_user::regrole]) r;
 DROP ROLE regress_view_app, regress_view_search, regress_view_none;
