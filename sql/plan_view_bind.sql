@@ -388,6 +388,15 @@ BEGIN
 END $$;
 SET enable_seqscan = off;
 SELECT * FROM battery('shown');
+-- every plan can be printed with its columns
+SELECT count(*) FROM question WHERE outcome(replace(q, '@', 'sorted')) !~ '^[0-9A-Z]{5} ' AND EXISTS (SELECT FROM plan(replace(q, '@', 'sorted')));
+-- who may only search gets the same rows, or is refused where a value had to be opened
+GRANT SELECT ON ALL TABLES IN SCHEMA plan_view TO PUBLIC;
+RESET SESSION AUTHORIZATION;
+SELECT seal.grant_key('view_key', 'regress_view_search', '{search}');
+SET SESSION AUTHORIZATION regress_view_search;
+SELECT count(*) FILTER (WHERE shown = plain) AS same, count(*) FILTER (WHERE shown = '42501 permission denied for key "view_key"') AS refused, count(*) AS queries
+  FROM (SELECT outcome(replace(q, '@', 'plain')) AS plain, outcome(replace(q, '@', 'shown')) AS shown FROM question WHERE q ~ '^SELECT (.\.)?id(, .\.id)? FROM') a;
 
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = warning;
