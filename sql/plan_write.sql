@@ -505,10 +505,40 @@ SET SESSION AUTHORIZATION regress_write_app;
 SELECT string_agg(md5(note::text::bytea) || md5(to_jsonb(f)->>'note'), ' ' ORDER BY id) = :'before' AS t FROM file f WHERE id < 3;
 SELECT * FROM file_revealed ORDER BY id;
 
+-- who may seal and not reveal overwrites a value, and never with what a false NULL would make of it
+RESET SESSION AUTHORIZATION;
+SELECT seal.grant_key('write_note', 'regress_write_clerk', '{seal}');
+SET SESSION AUTHORIZATION regress_write_clerk;
+UPDATE file_revealed SET note = note || '!' WHERE id = 1;	-- fails
+UPDATE file_revealed SET note = coalesce(note, 'none');	-- fails
+UPDATE file_revealed SET (note, ward) = (SELECT o.note || '!', 'x' FROM file_revealed o WHERE o.id = 2) WHERE id = 1;	-- fails
+UPDATE file_revealed SET ward = note WHERE id = 1;	-- fails
+UPDATE file_revealed f SET note = o.note FROM file_revealed o WHERE o.id = 2 AND f.id = 1;	-- fails
+UPDATE file_revealed SET name = 'x' WHERE note IS NULL;	-- fails
+DELETE FROM file_revealed WHERE note IS NULL;	-- fails
+INSERT INTO file_revealed (id, note) SELECT id + 10, note FROM file_revealed;	-- fails
+INSERT INTO file_revealed (id, nir, note) VALUES (9, 'n2', 'x') ON CONFLICT (nir) DO UPDATE SET note = file_revealed.note || excluded.note;	-- fails
+INSERT INTO file_revealed (id, nir, note) VALUES (9, 'n2', 'x') ON CONFLICT (nir) DO UPDATE SET ward = 'y' WHERE file_revealed.note IS NULL;	-- fails
+UPDATE file_revealed SET note = 'mine' WHERE id = 1 RETURNING id, note;
+INSERT INTO file_revealed (id, nir, note) VALUES (9, 'n2', 'mine too') ON CONFLICT (nir) DO UPDATE SET note = excluded.note RETURNING id, note;
+SET SESSION AUTHORIZATION regress_write_app;
+SELECT * FROM file_revealed ORDER BY id;
+
+-- an UPDATE finds its row by the index, as on the table
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) UPDATE file_revealed SET name = 'x' WHERE nir = 'n1';
+EXPLAIN (COSTS OFF) DELETE FROM file_revealed WHERE nir IN ('n1', 'n2');
+PREPARE find_and_write (text, text) AS UPDATE file_revealed SET ward = $2 WHERE nir = $1 RETURNING id;
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE find_and_write ('n1', 'G');
+EXECUTE find_and_write ('n1', 'G');
+RESET plan_cache_mode;
+RESET enable_seqscan;
+
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = warning;
 DROP SCHEMA plan_write CASCADE;
 SELECT count(seal.revoke_key(k, r))
   FROM unnest('{write_nir,write_other,write_name,write_note}'::text[]) k, unnest(ARRAY['regress_write_app', current_user::regrole]) r;
-SELECT count(seal.revoke_key(k, 'regress_write_clerk')) FROM unnest('{write_nir,write_name}'::text[]) k;
+SELECT count(seal.revoke_key(k, 'regress_write_clerk')) FROM unnest('{write_nir,write_name,write_note}'::text[]) k;
 DROP ROLE regress_write_app, regress_write_clerk;
