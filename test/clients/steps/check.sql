@@ -14,7 +14,7 @@ UNION ALL
 SELECT 9 + place::integer, (9 + place)::text, name, NULL, NULL, NULL, NULL
 FROM string_to_table(:'names', E'\n') WITH ORDINALITY AS list (name, place)
 UNION ALL
-SELECT 7, '777', 'Vue', date '2001-02-03', NULL, NULL, 'relu' WHERE :view_writes;
+SELECT 7, '777', 'Vue', date '2001-02-03', NULL, NULL, 'relu';
 
 CREATE TEMP TABLE found AS
 SELECT id, seal.reveal(nir) AS nir, seal.reveal(name) AS name, seal.reveal(born) AS born, seal.reveal(seen) AS seen,

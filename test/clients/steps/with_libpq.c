@@ -370,8 +370,6 @@ step_refused(void)
 static void
 step_view_writes(void)
 {
-	if (strcmp(getenv("CLIENTS_VIEW_WRITES"), "true") != 0)
-		return;
 	execute("INSERT INTO patient_revealed (id, nir, name, born, note) VALUES ($1, $2, $3, $4, $5)",
 			PARAMS(TEXT("7"), TEXT("777"), TEXT("Vue"), TEXT("2001-02-03"), TEXT("à relire")));
 	answer("view_insert", "INSERT", ROW,
