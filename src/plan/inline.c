@@ -48,6 +48,22 @@ called_function(RangeTblEntry *rte)
 	return IsA(item->funcexpr, FuncExpr) ? (FuncExpr *) item->funcexpr : NULL;
 }
 
+/* inline_has_set_functions: is there a SQL function in FROM? */
+bool
+inline_has_set_functions(Query *query)
+{
+	ListCell   *cell;
+
+	foreach(cell, query->rtable)
+	{
+		FuncExpr   *call = called_function(lfirst_node(RangeTblEntry, cell));
+
+		if (call != NULL && is_sql_function(call->funcid))
+			return true;
+	}
+	return false;
+}
+
 /*
  * inline_set_functions
  *		Expand the SQL functions in FROM that the planner would expand.

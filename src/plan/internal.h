@@ -75,6 +75,7 @@ extern bool probe_is_call(FuncExpr *call, int32 *key);
 extern bool coldef_check_keys(RangeTblEntry *rte);
 
 /* inline.c */
+extern bool inline_has_set_functions(Query *query);
 extern void inline_set_functions(Query *query, PlannerInfo *root);
 extern bool inline_is_candidate(FuncExpr *call);
 extern Query *inline_scalar_functions(Query *query, PlannerInfo *root);

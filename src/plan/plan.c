@@ -33,8 +33,23 @@ typedef struct Survey
 {
 	bool		sealed;			/* some expression has or holds a sealed type */
 	bool		calls;			/* a SQL function is called with one */
-	PlannerInfo *root;			/* collects dependencies of inlined functions */
+	PlannerInfo *root;			/* collects dependencies of inlined functions; NULL without any */
 } Survey;
+
+/* inlining_root: as much of a PlannerInfo as inlining functions needs. */
+static PlannerInfo *
+inlining_root(Survey *survey, Query *query)
+{
+	if (survey->root == NULL)
+	{
+		survey->root = makeNode(PlannerInfo);
+		survey->root->glob = makeNode(PlannerGlobal);
+		survey->root->parse = query;
+		survey->root->query_level = 1;
+		survey->root->planner_cxt = CurrentMemoryContext;
+	}
+	return survey->root;
+}
 
 /* carried_type: type of a node that can bring a value into a query, or InvalidOid. */
 static Oid
@@ -90,7 +105,8 @@ survey_query(Query *query, Survey *survey)
 {
 	ListCell   *cell;
 
-	inline_set_functions(query, survey->root);
+	if (inline_has_set_functions(query))
+		inline_set_functions(query, inlining_root(survey, query));
 	(void) query_tree_walker(query, survey_walker, survey, 0);
 	foreach(cell, query->rtable)
 		if (coldef_check_keys(lfirst_node(RangeTblEntry, cell)))
@@ -115,19 +131,6 @@ survey_walker(Node *node, void *context)
 	return expression_tree_walker(node, survey_walker, context);
 }
 
-/* scratch_root: as much of a PlannerInfo as inlining functions needs. */
-static PlannerInfo *
-scratch_root(Query *query)
-{
-	PlannerInfo *root = makeNode(PlannerInfo);
-
-	root->glob = makeNode(PlannerGlobal);
-	root->parse = query;
-	root->query_level = 1;
-	root->planner_cxt = CurrentMemoryContext;
-	return root;
-}
-
 /* run_planner: the next hook, or the standard planner. */
 static PlannedStmt *
 run_planner(Query *parse, const char *query_string, int cursor_options,
@@ -145,7 +148,7 @@ static Query *
 bind_query(Query *query, Survey *survey, bool keeps_rows)
 {
 	if (survey->calls)
-		query = inline_scalar_functions(query, survey->root);
+		query = inline_scalar_functions(query, inlining_root(survey, query));
 	resolve_comparisons(query);
 	query = binder_bind(query);
 	strict_open(query, keeps_rows);
@@ -154,12 +157,17 @@ bind_query(Query *query, Survey *survey, bool keeps_rows)
 	return query;
 }
 
+/* follow_inlined: the plan depends on the functions inlined here as if the planner had inlined them. */
+static void
+follow_inlined(PlannedStmt *plan, PlannerGlobal *glob)
+{
+	plan->invalItems = list_concat(plan->invalItems, glob->invalItems);
+	plan->dependsOnRole |= glob->dependsOnRole;
+}
+
 /*
  * plan_query
  *		planner_hook.  We go first, so that others see the bound query.
- *
- * The plan depends on the functions inlined here as if the planner had
- * inlined them.
  */
 static PlannedStmt *
 plan_query(Query *parse, const char *query_string, int cursor_options,
@@ -172,14 +180,12 @@ plan_query(Query *parse, const char *query_string, int cursor_options,
 		return run_planner(parse, query_string, cursor_options,
 						   bound_params COMPAT_PLANNER_PASS);
 
-	survey.root = scratch_root(parse);
 	(void) survey_walker((Node *) parse, &survey);
 	if (survey.sealed)
 		parse = bind_query(parse, &survey, store_keeps_rows(query_string));
 	plan = run_planner(parse, query_string, cursor_options, bound_params COMPAT_PLANNER_PASS);
-	plan->invalItems = list_concat(plan->invalItems, survey.root->glob->invalItems);
-	if (survey.root->glob->dependsOnRole)
-		plan->dependsOnRole = true;
+	if (survey.root != NULL)
+		follow_inlined(plan, survey.root->glob);
 	return plan;
 }
 

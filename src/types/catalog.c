@@ -98,11 +98,11 @@ visit_sealed(Oid type, int32 typmod, void *context)
 	return sealed_kind_of_type(type) != SEALED_NONE;
 }
 
-/* sealed_type_inside: is it a sealed type, or does it hold one? */
+/* sealed_type_inside: is it a sealed type, or does it hold one?  Asked for every node of every query. */
 bool
 sealed_type_inside(Oid type)
 {
-	return type_walk(type, -1, visit_sealed, NULL);
+	return type >= FirstNormalObjectId && type_walk(type, -1, visit_sealed, NULL);
 }
 
 /* sealed_type_oid: InvalidOid in a database without the extension. */
