@@ -164,6 +164,8 @@ CALL compare($$UPDATE @ SET name = DEFAULT, visits = DEFAULT, born = DEFAULT, wa
 CALL compare($$UPDATE @ SET born = NULL, doc = NULL, nir = NULL WHERE id = 3$$);
 CALL compare($$UPDATE @ SET name = name, nir = nir$$);
 CALL compare($$UPDATE @ SET name = nir, nir = name WHERE id IN (1, 5) RETURNING nir, name$$);
+-- each column holds envelopes of its own key: 12 characters are suite, flags, version, key and type
+SELECT count(DISTINCT left(to_jsonb(s)->>'nir', 18)) AS of_nir, count(DISTINCT left(to_jsonb(s)->>'name', 18)) AS of_name FROM sealed s;
 CALL compare($$UPDATE @ SET name = nir, nir = name WHERE id IN (1, 5) RETURNING nir, name$$);
 CALL compare($$UPDATE @ SET doc = doc || '{"c": 3}' WHERE doc IS NOT NULL$$);
 CALL compare($$UPDATE @ SET doc['a'] = '9' WHERE id = 46$$);
