@@ -94,6 +94,40 @@ is_pulled_up(RangeTblEntry *rte, Query *query)
 		query->cteList == NIL && !contain_volatile_functions((Node *) query->targetList);
 }
 
+/* visible_columns: how many columns a query gives; those that only sort or group follow. */
+static int
+visible_columns(Query *query)
+{
+	int			visible = 0;
+	ListCell   *cell;
+
+	foreach(cell, query->targetList)
+		if (!lfirst_node(TargetEntry, cell)->resjunk)
+			visible++;
+	return visible;
+}
+
+/*
+ * add_column
+ *		Behind all others, or, when it is no resjunk, behind those of its kind.
+ *
+ * A column after a resjunk one would be lost when a locked row has changed and
+ * the others of the join are taken from what PostgreSQL kept of them.  Nobody
+ * outside knows the numbers of the resjunk ones.
+ */
+static AttrNumber
+add_column(Query *query, Var *var, bool resjunk, const char *name)
+{
+	int			before = resjunk ? list_length(query->targetList) : visible_columns(query);
+	int			i;
+
+	query->targetList = list_insert_nth(query->targetList, before,
+										makeTargetEntry(copyObject((Expr *) var), before + 1, pstrdup(name), resjunk));
+	for (i = before + 1; i < list_length(query->targetList); i++)
+		list_nth_node(TargetEntry, query->targetList, i)->resno = i + 1;
+	return before + 1;
+}
+
 /* column_of: the number of a column of the query that is this variable; it is added where there is none. */
 static AttrNumber
 column_of(Query *query, Var *var, bool resjunk, const char *name)
@@ -107,17 +141,16 @@ column_of(Query *query, Var *var, bool resjunk, const char *name)
 		if (equal(column->expr, var) && (resjunk || !column->resjunk))
 			return column->resno;
 	}
-	query->targetList = lappend(query->targetList,
-								makeTargetEntry(copyObject((Expr *) var), list_length(query->targetList) + 1,
-												pstrdup(name), resjunk));
-	return list_length(query->targetList);
+	return add_column(query, var, resjunk, name);
 }
 
 /* name_columns: PostgreSQL counts the columns of a subquery by their names. */
 static void
-name_columns(RangeTblEntry *rte, Query *query)
+name_columns(RangeTblEntry *rte, Query *query, bool resjunk)
 {
-	while (list_length(rte->eref->colnames) < list_length(query->targetList))
+	int			count = resjunk ? list_length(query->targetList) : visible_columns(query);
+
+	while (list_length(rte->eref->colnames) < count)
 	{
 		TargetEntry *column = list_nth(query->targetList, list_length(rte->eref->colnames));
 
@@ -150,7 +183,7 @@ follow_output(Var *var, RangeTblEntry *rte, Query *query, List *inner_queries,
 	outer->varcollid = InvalidOid;
 	outer->varnosyn = outer->varno;
 	outer->varattnosyn = outer->varattno;
-	name_columns(rte, query);
+	name_columns(rte, query, resjunk);
 	return (Node *) outer;
 }
 
