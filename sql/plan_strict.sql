@@ -200,12 +200,21 @@ SELECT * FROM plan('SELECT id, name, length(name), n FROM shown ORDER BY name');
 SELECT * FROM plan('SELECT seal.show(n), id FROM sealed ORDER BY ward');
 SELECT * FROM plan('SELECT id, name FROM twice ORDER BY ward');
 SELECT * FROM plan('SELECT p.ward, s.name FROM plain p LEFT JOIN shown s ON s.ward = p.ward');
+-- a whole row, and rows that DISTINCT ON leaves
+SELECT * FROM plan('SELECT shown, row_to_json(shown) FROM shown ORDER BY ward');
+SELECT * FROM plan('SELECT r FROM (SELECT id, name AS "the name" FROM shown) r ORDER BY id');
+SELECT * FROM plan('SELECT DISTINCT ON (ward) ward, name, shown FROM shown ORDER BY ward, id');
 -- nothing to sort, or nothing that could be put off
 SELECT * FROM plan('SELECT id, name FROM shown');
 SELECT * FROM plan('SELECT DISTINCT id, name FROM shown ORDER BY id');
 SELECT * FROM plan('SELECT max(name) FROM shown ORDER BY 1');
 -- the same rows in the same order
 SELECT id, name, n FROM shown ORDER BY ward, id;
+SELECT shown, row_to_json(shown), (shown).name FROM shown ORDER BY ward, id;
+SELECT row_to_json(r), r FROM (SELECT id, name AS "the name" FROM shown) r ORDER BY id;
+SELECT DISTINCT ON (ward) ward, id, name, shown FROM shown ORDER BY ward, id DESC;
+-- no row is not a row of NULLs
+SELECT p.id, s, row_to_json(s) FROM plain p LEFT JOIN shown s ON s.id = p.id AND s.id = 1 ORDER BY p.id LIMIT 2;
 SELECT s.*, rank() OVER w FROM shown s WINDOW w AS (ORDER BY n) ORDER BY name, id;
 
 CREATE TABLE many (id integer, name sealed_text(strict_key), note sealed_text(strict_key));
@@ -237,6 +246,10 @@ DECLARE joined CURSOR FOR SELECT a.id, b.name FROM plan_strict.many a LEFT JOIN 
 FETCH 1 FROM joined;
 SELECT plan_strict.canary_is_spilled() AS f;
 CLOSE joined;
+DECLARE rows CURSOR FOR SELECT row_to_json(m) FROM plan_strict.many_shown m ORDER BY id;
+FETCH 1 FROM rows;
+SELECT plan_strict.canary_is_spilled() AS f;
+CLOSE rows;
 -- a sort by clear values must hold them
 DECLARE by_name CURSOR FOR SELECT id, name FROM plan_strict.many_shown ORDER BY name COLLATE "C";
 FETCH 1 FROM by_name;

@@ -17,9 +17,12 @@
  *------------------------------------------------------------------------*/
 #include "plan/internal.h"
 
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
 
 typedef struct LateContext
 {
@@ -37,13 +40,13 @@ holds_rows(Query *query)
 		(from != NIL && !IsA(linitial(from), RangeTblRef));
 }
 
-/* is_plain: each row it gives is one row of FROM. */
+/* is_plain: each row it gives is one row of FROM; DISTINCT ON takes rows away before the select list is evaluated. */
 static bool
 is_plain(Query *query)
 {
 	return query->commandType == CMD_SELECT && query->setOperations == NULL && !query->hasAggs &&
 		query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == NULL &&
-		query->distinctClause == NIL && !query->hasTargetSRFs;
+		(query->distinctClause == NIL || query->hasDistinctOn) && !query->hasTargetSRFs;
 }
 
 /* show_late: the call over a sealed value, in the place of an expression. */
@@ -56,6 +59,55 @@ show_late(Node *expr, Node *sealed)
 								 exprCollation(expr), InvalidOid, COERCE_EXPLICIT_CALL);
 }
 
+/* makes_nulls: has the query an outer join, whose missing rows are NULL and no rows of NULLs? */
+static bool
+makes_nulls(Query *query)
+{
+	ListCell   *cell;
+
+	foreach(cell, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
+
+		if (rte->rtekind == RTE_JOIN && rte->jointype != JOIN_INNER)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * spread_row
+ *		A whole row of a subquery as its columns, or NULL where none of them can
+ *		be opened late.
+ *
+ * Source: pullup_replace_vars_callback() in prepjointree.c, which would do it
+ * too late for us.
+ */
+static Node *
+spread_row(Var *row, LateContext *late)
+{
+	Query	   *query = linitial_node(Query, late->scope.queries);
+	RangeTblEntry *rte = row->varlevelsup == 0 ? rt_fetch(row->varno, query->rtable) : NULL;
+	RowExpr    *spread;
+	List	   *names;
+	List	   *columns;
+	ListCell   *cell;
+
+	if (rte == NULL || rte->rtekind != RTE_SUBQUERY || makes_nulls(query))
+		return NULL;
+	expandRTE(rte, row->varno, 0, row->location, row->vartype != RECORDOID, &names, &columns);
+	spread = makeNode(RowExpr);
+	spread->args = columns;
+	spread->row_typeid = row->vartype;
+	spread->row_format = COERCE_IMPLICIT_CAST;
+	spread->colnames = row->vartype == RECORDOID ? names : NIL;
+	spread->location = row->location;
+	foreach(cell, columns)
+		if (source_of(lfirst(cell), &late->scope) != NULL)
+			return (Node *) spread;
+	return NULL;
+}
+
 /* late_mutator: subqueries and window functions are evaluated where they stand. */
 static Node *
 late_mutator(Node *node, void *context)
@@ -66,6 +118,12 @@ late_mutator(Node *node, void *context)
 		return NULL;
 	if (IsA(node, SubLink) || IsA(node, WindowFunc) || list_member(late->keys, node))
 		return node;
+	if (IsA(node, Var) && ((Var *) node)->varattno == InvalidAttrNumber)
+	{
+		Node	   *spread = spread_row((Var *) node, late);
+
+		return spread != NULL ? late_mutator(spread, context) : node;
+	}
 	if (IsA(node, Var) && source_of(node, &late->scope) != NULL)
 		return show_late(node, source_take(node, &late->scope));
 	if (IsA(node, FuncExpr) && sealed_opening(((FuncExpr *) node)->funcid) == OPENING_SHOW)
