@@ -30,7 +30,8 @@
 #include "utils/rel.h"
 
 #define VIEW_SUFFIX		"revealed"
-#define WHILE_RENAMED	"seal.renamed.%d"	/* a view's column between two names */
+/* A column of a view between two names: as unlikely as what PostgreSQL calls a dropped one. */
+#define WHILE_RENAMED	"........seal.renamed.%d........"
 
 PG_FUNCTION_INFO_V1(pgseal_create_revealing_view);
 PG_FUNCTION_INFO_V1(pgseal_refresh_revealing_view);
