@@ -68,7 +68,7 @@ typedef enum SealError
 } SealError;
 
 /* error.c */
-extern void error_raise(SealError error, const char *name) pg_attribute_noreturn();
+pg_noreturn extern void error_raise(SealError error, const char *name);
 extern int	error_sqlstate(SealError error);
 
 /* catalog.c */

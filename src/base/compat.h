@@ -22,6 +22,11 @@
 #error "pgseal needs PostgreSQL 15 or later"
 #endif
 
+/* PG 18 writes noreturn before a declaration, as C11 does. */
+#ifndef pg_noreturn
+#define pg_noreturn _Noreturn
+#endif
+
 /* PG 17 moved the local transaction id of a backend into PGPROC.vxid. */
 #if PG_VERSION_NUM >= 170000
 #define compat_local_xid()	(MyProc->vxid.lxid)
@@ -82,6 +87,15 @@ typedef RangeTblEntry CompatPermissions;
 #define compat_replace_vars(node, varno, rte, targets, target_varno, has_sublinks) \
 	ReplaceVarsFromTargetList(node, varno, 0, rte, targets, \
 							  REPLACEVARS_REPORT_ERROR, 0, has_sublinks)
+#endif
+
+/* PG 18 wants to know it here too, for whole rows of OLD and NEW. */
+#if PG_VERSION_NUM >= 180000
+#define compat_expand_rte(rte, rtindex, include_dropped, names, columns) \
+	expandRTE(rte, rtindex, 0, VAR_RETURNING_DEFAULT, -1, include_dropped, names, columns)
+#else
+#define compat_expand_rte(rte, rtindex, include_dropped, names, columns) \
+	expandRTE(rte, rtindex, 0, -1, include_dropped, names, columns)
 #endif
 
 /* PG 19 tells the planner for which EXPLAIN it plans. */

@@ -131,7 +131,7 @@ extern const RingGrant *ring_grants(int *count);
 extern GrantState ring_grant_state(uint32 key_id, const char *role_name);
 extern const char *ring_root(void);
 extern int	verb_of_name(const char *name);
-extern void ring_raise(SealError error, uint32 key_id) pg_attribute_noreturn();
+pg_noreturn extern void ring_raise(SealError error, uint32 key_id);
 
 /* secrets.c */
 extern SealError secrets_lend(SealKey **lent, uint32 key_id, uint16 version);

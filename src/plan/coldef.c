@@ -71,7 +71,7 @@ checked_columns(RangeTblEntry *rte)
 	ListCell   *name,
 			   *column;
 
-	expandRTE(rte, 1, 0, -1, true, &names, &columns);
+	compat_expand_rte(rte, 1, true, &names, &columns);
 	forboth(name, names, column, columns)
 		targets = lappend(targets, makeTargetEntry((Expr *) checked_column(lfirst(column)),
 												   list_length(targets) + 1,

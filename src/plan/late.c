@@ -95,7 +95,7 @@ spread_row(Var *row, LateContext *late)
 
 	if (rte == NULL || rte->rtekind != RTE_SUBQUERY || makes_nulls(query))
 		return NULL;
-	expandRTE(rte, row->varno, 0, row->location, row->vartype != RECORDOID, &names, &columns);
+	compat_expand_rte(rte, row->varno, row->vartype != RECORDOID, &names, &columns);
 	spread = makeNode(RowExpr);
 	spread->args = columns;
 	spread->row_typeid = row->vartype;

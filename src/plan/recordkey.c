@@ -152,7 +152,7 @@ keys_of_row(RangeTblEntry *rte, Index rtindex, List *scope)
 {
 	List	   *columns;
 
-	expandRTE(rte, rtindex, 0, -1, false, NULL, &columns);
+	compat_expand_rte(rte, rtindex, false, NULL, &columns);
 	return keys_of_all(columns, scope);
 }
 

@@ -27,19 +27,29 @@ stores_rows(Node *statement)
 	return statement != NULL && IsA(statement, CreateTableAsStmt);
 }
 
+/* run_utility: the next hook, or the standard one. */
+static void
+run_utility(PlannedStmt *statement, const char *query_string, bool read_only_tree,
+			ProcessUtilityContext context, ParamListInfo params,
+			QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	ProcessUtility_hook_type next = prev_utility_hook ? prev_utility_hook : standard_ProcessUtility;
+
+	(*next) (statement, query_string, read_only_tree, context, params, environment, dest, completion);
+}
+
 /* note_storing: ProcessUtility_hook. */
 static void
 note_storing(PlannedStmt *statement, const char *query_string, bool read_only_tree,
 			 ProcessUtilityContext context, ParamListInfo params,
 			 QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
-	ProcessUtility_hook_type next = prev_utility_hook ? prev_utility_hook : standard_ProcessUtility;
 	const char *outer_text = storing_text;
 
 	storing_text = stores_rows(statement->utilityStmt) ? query_string : NULL;
 	PG_TRY();
 	{
-		(*next) (statement, query_string, read_only_tree, context, params, environment, dest, completion);
+		run_utility(statement, query_string, read_only_tree, context, params, environment, dest, completion);
 	}
 	PG_FINALLY();
 	{
