@@ -97,6 +97,7 @@ SELECT seal.refresh_revealing_view(4294967295::oid);	-- fails
 SELECT seal.refresh_revealing_view(NULL) IS NULL AS t;
 RESET SESSION AUTHORIZATION;
 SELECT seal.create_revealing_view('pg_catalog.pg_class', 'x');	-- fails
+SELECT seal.create_revealing_view(4294967294::oid);	-- fails
 SET SESSION AUTHORIZATION regress_view_clerk;
 SELECT seal.create_revealing_view('patient', 'mine');	-- fails
 SELECT seal.refresh_revealing_view('patient_revealed');	-- fails

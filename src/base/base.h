@@ -57,6 +57,7 @@ typedef enum SealError
 	SEAL_E_RESTRICTED,
 	SEAL_E_CORRUPT,
 	SEAL_E_NO_RELATION,
+	SEAL_E_UNKNOWN_RELATION,	/* name: OID */
 	SEAL_E_NO_VIEW_OF,			/* name: relation */
 	SEAL_E_NOT_REVEALING,		/* name: relation */
 	SEAL_E_NO_COLUMN,			/* name: column */

@@ -129,6 +129,8 @@ static const ErrorRow error_table[SEAL_E_COUNT] = {
 	[SEAL_E_CORRUPT] = {DOES_NOT_OPEN},
 	[SEAL_E_NO_RELATION] = {ERRCODE_NULL_VALUE_NOT_ALLOWED,
 		gettext_noop("relation must not be null"), NULL},
+	[SEAL_E_UNKNOWN_RELATION] = {ERRCODE_UNDEFINED_TABLE,
+		gettext_noop("relation with OID %s does not exist"), NULL},
 	[SEAL_E_NO_VIEW_OF] = {ERRCODE_WRONG_OBJECT_TYPE,
 		gettext_noop("cannot make a revealing view of \"%s\""),
 	gettext_noop("A revealing view shows a table, a partitioned table or a foreign table that is no system catalog.")},

@@ -113,6 +113,8 @@ rename_column(Oid view, const char *from, const char *to)
 static void
 require_owner(Oid relation)
 {
+	if (get_rel_relkind(relation) == '\0')
+		error_raise(SEAL_E_UNKNOWN_RELATION, psprintf("%u", relation));
 	if (!compat_owns_relation(relation, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relation)),
 					   get_rel_name(relation));
