@@ -78,6 +78,37 @@ typedef RangeTblEntry CompatPermissions;
 #define compat_no_permissions(rte)	((rte)->requiredPerms = 0)
 #endif
 
+/* PG 17 moved the condition of MERGE out of its join tree. */
+#if PG_VERSION_NUM >= 170000
+#define compat_merge_condition(query)	((query)->mergeJoinCondition)
+#else
+#define compat_merge_condition(query)	((Node *) NULL)
+#endif
+
+/* PG 17 tells rows WHEN NOT MATCHED BY SOURCE by the whole row of the source. */
+static inline bool
+compat_merge_reads_row(Query *query)
+{
+#if PG_VERSION_NUM >= 170000
+	ListCell   *cell;
+
+	foreach(cell, query->mergeActionList)
+		if (lfirst_node(MergeAction, cell)->matchKind == MERGE_WHEN_NOT_MATCHED_BY_SOURCE)
+			return true;
+#endif
+	return false;
+}
+
+/* PG 18 puts a Var of an entry of FROM in the place of what is grouped by; these are its columns. */
+#if PG_VERSION_NUM >= 180000
+#define compat_group_exprs(rte)	((rte)->rtekind == RTE_GROUP ? (rte)->groupexprs : NIL)
+#else
+#define compat_group_exprs(rte)	((void) (rte), NIL)
+#endif
+
+/* PG 18 reads no resjunk column of a subquery, not even when it pulls it up. */
+#define COMPAT_READS_RESJUNK	(PG_VERSION_NUM < 180000)
+
 /* PG 18 wants to know the result relation, for OLD and NEW in RETURNING. */
 #if PG_VERSION_NUM >= 180000
 #define compat_replace_vars(node, varno, rte, targets, target_varno, has_sublinks) \

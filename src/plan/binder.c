@@ -92,9 +92,9 @@ binder_operator(const Comparison *comparison)
 
 /* side_key: KEY_UNKNOWN for a plain side too. */
 static int32
-side_key(Node *side)
+side_key(Node *side, List *scope)
 {
-	return exprkey_kind(side) == SEALED_NONE ? KEY_UNKNOWN : exprkey_of(side);
+	return exprkey_kind(side) == SEALED_NONE ? KEY_UNKNOWN : exprkey_of(exprkey_ungrouped(side, &scope));
 }
 
 /*
@@ -120,10 +120,10 @@ shared_key(int32 left, int32 right)
 
 /* bind_sides: replace the side without a key by a probe; false when there is nothing to do. */
 static bool
-bind_sides(const Comparison *comparison, Node **left, Node **right)
+bind_sides(const Comparison *comparison, Node **left, Node **right, List *scope)
 {
-	int32		left_key = side_key(*left);
-	int32		right_key = side_key(*right);
+	int32		left_key = side_key(*left, scope);
+	int32		right_key = side_key(*right, scope);
 	int32		key = shared_key(left_key, right_key);
 
 	if (key == KEY_ANY)
@@ -150,7 +150,7 @@ bind_operator(OpExpr *expr, List *scope)
 
 	if (!binder_find_comparison(&comparison, expr->opno))
 		refuse_in_function(get_opcode(expr->opno), expr->args, scope);
-	else if (bind_sides(&comparison, &left, &right))
+	else if (bind_sides(&comparison, &left, &right, scope))
 	{
 		expr->args = list_make2(left, right);
 		expr->opno = binder_operator(&comparison);
@@ -228,8 +228,8 @@ bind_array_operator(ScalarArrayOpExpr *expr, BindContext *context)
 		refuse_in_function(get_opcode(expr->opno), expr->args, context->queries);
 		return (Node *) expr;
 	}
-	scalar_key = side_key(scalar);
-	array_key = side_key(array);
+	scalar_key = side_key(scalar, context->queries);
+	array_key = side_key(array, context->queries);
 	key = shared_key(scalar_key, array_key);
 	if (key == KEY_ANY)
 		return (Node *) expr;

@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "keys/keys.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
@@ -148,12 +149,33 @@ exprkey_list_of_type(Oid type, int32 typmod)
 	return keys;
 }
 
+/*
+ * exprkey_ungrouped
+ *		What an expression stands for that a query is grouped by, and where; any
+ *		other expression itself.
+ */
+Node *
+exprkey_ungrouped(Node *expr, List **scope)
+{
+	Var		   *var = (Var *) expr;
+	RangeTblEntry *rte;
+
+	if (!IsA(expr, Var) || var->varattno <= 0 || (int) var->varlevelsup >= list_length(*scope))
+		return expr;
+	rte = rt_fetch(var->varno, ((Query *) list_nth(*scope, var->varlevelsup))->rtable);
+	if (compat_group_exprs(rte) == NIL)
+		return expr;
+	*scope = list_copy_tail(*scope, var->varlevelsup);
+	return list_nth(compat_group_exprs(rte), var->varattno - 1);
+}
+
 /* exprkey_list: scope is the queries the expression stands in, innermost first. */
 List *
 exprkey_list(Node *expr, List *scope)
 {
 	Oid			type = exprType(expr);
 
+	expr = exprkey_ungrouped(expr, &scope);
 	if (IsA(expr, RowExpr) || type == RECORDOID || type == RECORDARRAYOID)
 		return recordkey_list(expr, scope);
 	if (exprkey_kind(expr) != SEALED_NONE)

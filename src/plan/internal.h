@@ -42,6 +42,7 @@ typedef struct Scope
 /* exprkey.c */
 extern SealedKind exprkey_kind(Node *expr);
 extern int32 exprkey_of(Node *expr);
+extern Node *exprkey_ungrouped(Node *expr, List **scope);
 extern List *exprkey_list(Node *expr, List *scope);
 extern List *exprkey_list_of_type(Oid type, int32 typmod);
 extern List *exprkey_merge_lists(List *left, List *right);

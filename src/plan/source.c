@@ -14,8 +14,8 @@
  * table, and only where a row of the subquery is a row of its tables.
  *
  * An entry of FROM that is used as a whole row must keep its shape: there the
- * column is resjunk, which PostgreSQL reads in a subquery that it pulls up and
- * in no other.
+ * column is resjunk, which PostgreSQL before 18 reads in a subquery that it
+ * pulls up and in no other.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -37,29 +37,46 @@ static Node *follow(Node *expr, List *queries, const Scope *scope, bool take);
  * ----------
  */
 
+/* add_whole_row: an entry of FROM of a query. */
+static void
+add_whole_row(Scope *scope, Query *query, int rtindex)
+{
+	scope->whole_rows = list_append_unique_ptr(scope->whole_rows, rt_fetch(rtindex, query->rtable));
+}
+
+/* add_merge_source: what PostgreSQL will use as a whole row, though no Var says so yet. */
+static void
+add_merge_source(Scope *scope, Query *query)
+{
+	Node	   *source;
+
+	if (!compat_merge_reads_row(query))
+		return;
+	source = linitial(query->jointree->fromlist);
+	if (IsA(source, RangeTblRef))
+		add_whole_row(scope, query, ((RangeTblRef *) source)->rtindex);
+}
+
 /* whole_row_walker: collects the entries of FROM that a Var without column names. */
 static bool
 whole_row_walker(Node *node, void *context)
 {
 	Scope	   *scope = context;
 	Var		   *var = (Var *) node;
-	Query	   *query;
 	bool		stop;
 
 	if (node == NULL)
 		return false;
 	if (IsA(node, Query))
 	{
+		add_merge_source(scope, (Query *) node);
 		scope->queries = lcons(node, scope->queries);
 		stop = query_tree_walker((Query *) node, whole_row_walker, context, 0);
 		scope->queries = list_delete_first(scope->queries);
 		return stop;
 	}
 	if (IsA(node, Var) && var->varattno == InvalidAttrNumber)
-	{
-		query = list_nth(scope->queries, var->varlevelsup);
-		scope->whole_rows = list_append_unique_ptr(scope->whole_rows, rt_fetch(var->varno, query->rtable));
-	}
+		add_whole_row(scope, list_nth(scope->queries, var->varlevelsup), var->varno);
 	return expression_tree_walker(node, whole_row_walker, context);
 }
 
@@ -170,7 +187,7 @@ follow_output(Var *var, RangeTblEntry *rte, Query *query, List *inner_queries,
 	Var		   *outer;
 
 	if (column == NULL || rte->security_barrier || !passes_rows(query) ||
-		(resjunk && !is_pulled_up(rte, query)))
+		(resjunk && !(COMPAT_READS_RESJUNK && is_pulled_up(rte, query))))
 		return NULL;
 	inner = follow((Node *) column->expr, inner_queries, scope, take);
 	if (inner == NULL || !IsA(inner, Var) || !take)

@@ -132,6 +132,8 @@ use_var(Var *var, StrictContext *strict)
 	if (queries == NIL || var->varattno < 0)
 		return;
 	rte = rt_fetch(var->varno, ((Query *) linitial(queries))->rtable);
+	if (compat_group_exprs(rte) != NIL)
+		use_in(list_nth(compat_group_exprs(rte), var->varattno - 1), queries, strict);
 	switch (rte->rtekind)
 	{
 		case RTE_SUBQUERY:
@@ -292,6 +294,7 @@ strict_query(Query *query, StrictContext *strict)
 	use(query->withCheckOptions, strict);
 	use(query->onConflict, strict);
 	use(query->mergeActionList, strict);
+	use(compat_merge_condition(query), strict);
 	foreach(cell, query->windowClause)
 	{
 		use(lfirst_node(WindowClause, cell)->startOffset, strict);
