@@ -37,6 +37,7 @@ sub connect_as
 # ----------
 
 # Settings that lead to other plans.
+my $parallel = $db->{pg_server_version} >= 160000 ? 'debug_parallel_query' : 'force_parallel_mode';
 my @plans = (
 	[],
 	['enable_seqscan = off'],
@@ -45,7 +46,7 @@ my @plans = (
 	[ map { "enable_$_ = off" } qw(hashjoin nestloop hashagg) ],
 	[ 'work_mem = 64', map { "enable_$_ = off" } qw(nestloop sort) ],
 	[ 'enable_partitionwise_join = on', 'enable_partitionwise_aggregate = on', 'enable_memoize = off' ],
-	[ 'force_parallel_mode = on', map { "$_ = 0" } qw(parallel_setup_cost parallel_tuple_cost min_parallel_table_scan_size min_parallel_index_scan_size) ]);
+	[ "$parallel = on", map { "$_ = 0" } qw(parallel_setup_cost parallel_tuple_cost min_parallel_table_scan_size min_parallel_index_scan_size) ]);
 
 # draw_plan QUERY: how it is planned, and with which of its parameters it is executed.
 sub draw_plan

@@ -99,6 +99,15 @@ error_of($node, 'lab_dba', "SET ROLE lab_app; $read");
 like(log_since($node, $offset), qr/LOG:  pgseal: refuse reveal key=note sqlstate=42501 login=lab_dba session=lab_dba role=lab_app$/m,
 	'with the role that logged in');
 
+# From PostgreSQL 16 on the membership says what is inherited, no longer the member.
+sub inherit
+{
+	my ($yes) = @_;
+
+	return 'ALTER ROLE lab_member ' . ($yes ? 'INHERIT' : 'NOINHERIT') if $node->pg_version < 16;
+	return 'GRANT lab_app TO lab_member WITH INHERIT ' . ($yes ? 'TRUE' : 'FALSE');
+}
+
 # RENAME -----------------------------------------------------------------------------------
 
 my $app = $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '--username' => 'lab_member', '--set' => 'VERBOSITY=verbose' ]);
@@ -106,9 +115,9 @@ $app->query_safe("PREPARE r AS $read");
 is($app->query_safe('EXECUTE r'), 'asthma', 'an open session of a member');
 $node->safe_psql('postgres', 'REVOKE lab_app FROM lab_member');
 is(answer($app), $denied, 'a membership taken away counts in it at once');
-$node->safe_psql('postgres', 'GRANT lab_app TO lab_member; ALTER ROLE lab_member NOINHERIT');
+$node->safe_psql('postgres', 'GRANT lab_app TO lab_member; ' . inherit(0));
 is(answer($app), $denied, 'and one that is not inherited');
-$node->safe_psql('postgres', 'ALTER ROLE lab_member INHERIT');
+$node->safe_psql('postgres', inherit(1));
 is(answer($app), 'asthma', 'given back');
 $offset = -s $node->logfile;
 $node->safe_psql('postgres', 'ALTER ROLE lab_app RENAME TO lab_office');
