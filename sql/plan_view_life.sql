@@ -90,6 +90,21 @@ SELECT seal.grant_key('life_name', 'regress_life_app', '{reveal}');
 SET SESSION AUTHORIZATION regress_life_app;
 EXECUTE by_view ('n7');
 
+-- an event trigger finds its own tables, as in any statement of the owner
+RESET SESSION AUTHORIZATION;
+CREATE TABLE noted (command text, object text);
+CREATE FUNCTION note_command() RETURNS event_trigger LANGUAGE plpgsql AS
+  'BEGIN INSERT INTO noted SELECT command_tag, object_identity FROM pg_event_trigger_ddl_commands(); END';
+CREATE EVENT TRIGGER plan_view_life ON ddl_command_end EXECUTE FUNCTION note_command();
+CREATE TABLE ward (id integer, name sealed_text(life_name));
+SELECT seal.create_revealing_view('ward');
+ALTER TABLE ward ADD COLUMN beds integer;
+SELECT seal.refresh_revealing_view('ward_revealed');
+DROP EVENT TRIGGER plan_view_life;
+SELECT * FROM noted;
+INSERT INTO ward_revealed VALUES (1, 'maternity', 20) RETURNING *;
+SET SESSION AUTHORIZATION regress_life_app;
+
 -- the table goes with its view, or not at all
 DROP TABLE visit;	-- fails
 DROP TABLE visit CASCADE;

@@ -3,8 +3,8 @@
  *		seal.create_revealing_view() and seal.refresh_revealing_view().
  *
  * Floor 5.  Both write the statements that an owner could write himself, and
- * run them as the caller.  Every name in them is qualified and quoted, and
- * they run without the caller's search path.
+ * run them as the caller.  Every name in them is qualified and quoted, so that
+ * no search path leads them elsewhere.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -25,7 +25,6 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -41,19 +40,14 @@ PG_FUNCTION_INFO_V1(pgseal_refresh_revealing_view);
  * ----------
  */
 
-/* run_statement: as the caller, under a search path that finds nobody else's objects. */
+/* run_statement: as the caller, whose event triggers find what they find in his own statements. */
 static void
 run_statement(const char *statement)
 {
-	int			nest_level = NewGUCNestLevel();
-
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
 	if (SPI_execute(statement, false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not run: %s", statement);
 	SPI_finish();
-	AtEOXact_GUC(true, nest_level);
 }
 
 /* qualified_name: of a relation, quoted. */
