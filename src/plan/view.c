@@ -18,23 +18,15 @@
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteHandler.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
-
-#define SHOW	"show"
 
 /* is_show: a call of seal.show(sealed). */
 static bool
 is_show(FuncExpr *call)
 {
-	char	   *name;
-
-	if (list_length(call->args) != 1 ||
-		sealed_kind_of_type(exprType(linitial(call->args))) == SEALED_NONE ||
-		get_func_namespace(call->funcid) != seal_schema_oid(false))
-		return false;
-	name = get_func_name(call->funcid);
-	return name != NULL && strcmp(name, SHOW) == 0;
+	return list_length(call->args) == 1 &&
+		sealed_kind_of_type(exprType(linitial(call->args))) != SEALED_NONE &&
+		sealed_opening(call->funcid) == OPENING_SHOW;
 }
 
 /*
