@@ -12,6 +12,7 @@
 
 #include "access/xact.h"
 #include "utils/inval.h"
+#include "utils/memutils.h"
 
 /* gate_init: open the room. */
 void
@@ -152,22 +153,24 @@ gate_open(uint32 key_id, uint16 version, uint64 subject)
 static bool
 first_refusal(uint32 key_id)
 {
-	static TimestampTz last_statement = 0;
-	static uint32 last_keys[8];
-	static int	count = 0;
+	static MemoryContext context = NULL;
+	static TimestampTz statement = 0;
+	static List *refused = NIL;
+	MemoryContext old;
 
-	if (last_statement != GetCurrentStatementStartTimestamp())
+	if (context == NULL)
+		context = AllocSetContextCreate(TopMemoryContext, "pgseal refused keys", ALLOCSET_SMALL_SIZES);
+	if (statement != GetCurrentStatementStartTimestamp())
 	{
-		last_statement = GetCurrentStatementStartTimestamp();
-		count = 0;
+		refused = NIL;
+		MemoryContextReset(context);
+		statement = GetCurrentStatementStartTimestamp();
 	}
-	for (int i = 0; i < count; i++)
-	{
-		if (last_keys[i] == key_id)
-			return false;
-	}
-	if (count < (int) lengthof(last_keys))
-		last_keys[count++] = key_id;
+	if (list_member_oid(refused, key_id))
+		return false;
+	old = MemoryContextSwitchTo(context);
+	refused = lappend_oid(refused, key_id);
+	MemoryContextSwitchTo(old);
 	return true;
 }
 

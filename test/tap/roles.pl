@@ -99,6 +99,20 @@ error_of($node, 'lab_dba', "SET ROLE lab_app; $read");
 like(log_since($node, $offset), qr/LOG:  pgseal: refuse reveal key=note sqlstate=42501 login=lab_dba session=lab_dba role=lab_app$/m,
 	'with the role that logged in');
 
+# What seal.show() hides is told once for each key of a statement, however many keys and rows there are.
+my @hidden = map { "hidden_$_" } 1 .. 20;
+$node->safe_psql('postgres', join ';', 'CREATE ROLE lab_clerk LOGIN',
+	(map { "SELECT seal.create_key('$_'), seal.grant_key('$_', 'postgres', '{seal}')" } @hidden),
+	'CREATE TABLE hidden (' . join(', ', map { "$_ sealed_text($_)" } @hidden) . ')',
+	'INSERT INTO hidden SELECT ' . join(', ', ('n::text') x @hidden) . ' FROM generate_series(1, 5) AS n',
+	(map { "SELECT seal.revoke_key('$_', 'postgres')" } @hidden),
+	'GRANT SELECT ON hidden TO lab_clerk');
+$offset = -s $node->logfile;
+is(as_role($node, 'lab_clerk', 'SELECT count(*), ' . join(', ', map { "count(seal.show($_))" } @hidden) . ' FROM hidden'),
+	join('|', 5, (0) x @hidden), 'twenty columns are hidden in five rows');
+is(join(' ', sort(log_since($node, $offset) =~ /LOG:  pgseal: refuse show key=(\w+) sqlstate=42501 login=lab_clerk /g)), join(' ', sort @hidden),
+	'and told once each');
+
 # From PostgreSQL 16 on the membership says what is inherited, no longer the member.
 sub inherit
 {
