@@ -18,7 +18,8 @@ mkdir $folder or die "could not make $folder: $!";
 
 # Values ----------------------------------------------------------------------------------------
 
-my @ways  = ('literal', 'extended', 'prepared', 'text', 'csv', 'binary', 'update', 'conflict', 'plpgsql', 'select');
+my @ways  = ('literal', 'extended', 'prepared', 'text', 'csv', 'binary', 'update', 'conflict', 'plpgsql', 'select',
+	'view', 'view_prepared', 'view_update');
 my @kinds = ('sealed', 'plain');
 
 # Values of a boolean or a date are too short to be searched for; they go the way of the others.
@@ -134,6 +135,9 @@ foreach my $kind (@kinds)
 	$node->safe_psql('postgres', "CREATE TABLE in_$kind (way text PRIMARY KEY, v_text @{[ $type->('text') ]}, "
 		. join(', ', map { "v_$_ " . $type->($_) } @types) . ", large @{[ $type->('text') ]}); $external"
 		. "ALTER TABLE in_$kind REPLICA IDENTITY FULL; GRANT ALL ON in_$kind TO lab_app");
+	$node->safe_psql('postgres', $kind eq 'sealed' ? q{SELECT seal.create_revealing_view('in_sealed', 'through_sealed')} :
+		'CREATE VIEW through_plain WITH (security_invoker) AS SELECT * FROM in_plain');
+	$node->safe_psql('postgres', "GRANT ALL ON through_$kind TO lab_app");
 	$node->safe_psql('postgres', join ';', map { "CREATE INDEX in_${kind}_$_ ON in_$kind (v_$_); CREATE INDEX ON in_$kind USING hash (v_$_)" } 'text', @types);
 }
 $node->safe_psql('postgres', q{SELECT pg_create_logical_replication_slot('decoded', 'test_decoding')});
@@ -165,10 +169,11 @@ foreach my $kind (@kinds)
 	my $assign = sub { join ', ', map { "$set[$_] = '$row{$_[0]}[$_]'" } 1 .. $#set };
 
 	run_app("INSERT INTO in_$kind ($list) VALUES (@{[ $quoted->('literal') ]})");
-	foreach my $way ('extended', 'prepared')
+	foreach (['extended', 'extended', 'in'], ['prepared', 'prepared', 'in'], ['view_prepared', 'prepared', 'through'])
 	{
-		append_to_file("$folder/$kind.$way.sql", "INSERT INTO in_$kind ($list) VALUES (" . join(', ', map { ":p_$_" } @set) . ");\n");
-		run_program('', 'pgbench', '--no-vacuum', "--protocol=$way", '--transactions=1', '--username=lab_app', "--file=$folder/$kind.$way.sql",
+		my ($way, $protocol, $into) = @$_;
+		append_to_file("$folder/$kind.$way.sql", "INSERT INTO ${into}_$kind ($list) VALUES (" . join(', ', map { ":p_$_" } @set) . ");\n");
+		run_program('', 'pgbench', '--no-vacuum', "--protocol=$protocol", '--transactions=1', '--username=lab_app', "--file=$folder/$kind.$way.sql",
 			(map { "--define=p_$set[$_]=$row{$way}[$_]" } 0 .. $#set), 'postgres');
 	}
 	run_app("COPY in_$kind ($list) FROM STDIN;\n" . join("\t", map { s/\\/\\\\/r } @{ $row{text} }) . "\n\\.\n");
@@ -189,6 +194,8 @@ foreach my $kind (@kinds)
 		. join(', ', map { "'$_'" } @plain) . '); END $$');
 	run_app("INSERT INTO in_$kind ($list) SELECT 'select', '$row{select}[1]'::text, "
 		. join ', ', map { "'$value{$kind}{$_}'::" . ($plain_type{$_} // $_) } @types);
+	run_app("INSERT INTO through_$kind ($list) VALUES (@{[ $quoted->('view') ]})");
+	run_app("INSERT INTO through_$kind (way) VALUES ('view_update'); UPDATE through_$kind SET @{[ $assign->('view_update') ]} WHERE way = 'view_update'");
 	run_app("UPDATE in_$kind SET large = '" . large($kind, 'kB', 500) . "' WHERE way = 'literal'");
 	run_app("INSERT INTO in_$kind (way, large) VALUES ('MB', '" . large($kind, 'MB', 80_000) . "')");
 	unlink glob "$folder/$kind.*";
