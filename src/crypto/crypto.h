@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * crypto.h
- *		Envelope, AEAD, derivation, tokens: the door of the crypto room.
+ *		Envelope, AEAD, derivation, tokens, Merkle tree: the door of the crypto
+ *		room.
  *
  * Floor 0.  Pure C on libsodium: no palloc, no ereport, no globals, and no
  * postgres.h, so that the unit tests run it without a server.  Every function
@@ -61,6 +62,12 @@
 #define ENVELOPE_WIRE_MAGIC			"\377seal1\r\n"
 #define ENVELOPE_WIRE_MAGIC_LEN		8
 
+/* The Merkle tree of the log: as many leaves as a bigint can count. */
+#define MERKLE_HASH_BYTES		32
+#define MERKLE_LEVELS			64
+#define MERKLE_SIZE_MAX			((uint64_t) INT64_MAX)
+#define MERKLE_PROOF_MAX		MERKLE_LEVELS	/* hashes; no proof has more */
+
 /* An envelope taken apart; the pointers point into the parsed bytes. */
 typedef struct Envelope
 {
@@ -100,6 +107,36 @@ typedef struct HmacKey
 	crypto_hash_sha256_state inner;
 	crypto_hash_sha256_state outer;
 } HmacKey;
+
+/* One hash of the tree. */
+typedef struct MerkleHash
+{
+	unsigned char bytes[MERKLE_HASH_BYTES];
+} MerkleHash;
+
+/* A complete subtree: 2^level leaves, the first of them leaf index * 2^level. */
+typedef struct MerkleNode
+{
+	uint8_t		level;			/* 0 is a leaf */
+	uint64_t	index;			/* from the left, among those of its level */
+	MerkleHash	hash;
+} MerkleNode;
+
+/* The complete subtrees that make up a tree: one for each bit of its size. */
+typedef struct MerkleFrontier
+{
+	uint64_t	size;			/* leaves */
+	MerkleHash	hashes[MERKLE_LEVELS];	/* by level; counts where size has that bit */
+} MerkleFrontier;
+
+/* Where the hashes of complete subtrees lie; false when it does not have that one. */
+typedef bool (*MerkleFetch) (MerkleHash *hash, uint8_t level, uint64_t index, void *context);
+
+typedef struct MerkleStore
+{
+	MerkleFetch fetch;
+	void	   *context;		/* handed to fetch */
+} MerkleStore;
 
 /* envelope.c */
 extern bool envelope_parse(Envelope *envelope, const unsigned char *bytes, size_t len);
@@ -149,5 +186,32 @@ extern bool key_name_fits(const char *name);
 extern uint32_t key_id_of(const char *name);
 extern bool root_parse(unsigned char root[SECRET_BYTES], const char *line, size_t len);
 extern void root_fingerprint(char text[17], const unsigned char root[SECRET_BYTES]);
+
+/* merkle.c */
+extern void merkle_leaf(MerkleHash *hash, const unsigned char *data, size_t len);
+extern void merkle_node(MerkleHash *hash, const MerkleHash *left, const MerkleHash *right);
+extern void merkle_start(MerkleFrontier *frontier);
+extern bool merkle_resume(MerkleFrontier *frontier, uint64_t size, const MerkleStore *store)
+			__attribute__((warn_unused_result));
+extern bool merkle_append(MerkleNode finished[MERKLE_LEVELS], size_t *finished_count,
+						  MerkleFrontier *frontier, const MerkleHash *leaf)
+			__attribute__((warn_unused_result));
+extern void merkle_root(MerkleHash *root, const MerkleFrontier *frontier);
+extern bool merkle_root_at(MerkleHash *root, uint64_t size, const MerkleStore *store)
+			__attribute__((warn_unused_result));
+extern bool merkle_prove_inclusion(MerkleHash proof[MERKLE_PROOF_MAX], size_t *proof_count,
+								   uint64_t leaf_index, uint64_t size, const MerkleStore *store)
+			__attribute__((warn_unused_result));
+extern bool merkle_prove_consistency(MerkleHash proof[MERKLE_PROOF_MAX], size_t *proof_count,
+									 uint64_t old_size, uint64_t size, const MerkleStore *store)
+			__attribute__((warn_unused_result));
+extern bool merkle_verify_inclusion(const MerkleHash *leaf, uint64_t leaf_index,
+									const MerkleHash *root, uint64_t size,
+									const MerkleHash *proof, size_t proof_count)
+			__attribute__((warn_unused_result));
+extern bool merkle_verify_consistency(const MerkleHash *old_root, uint64_t old_size,
+									  const MerkleHash *root, uint64_t size,
+									  const MerkleHash *proof, size_t proof_count)
+			__attribute__((warn_unused_result));
 
 #endif							/* PGSEAL_CRYPTO_H */
