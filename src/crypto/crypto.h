@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * crypto.h
- *		Envelope, AEAD, derivation, tokens, Merkle tree: the door of the crypto
- *		room.
+ *		Envelope, AEAD, derivation, tokens, Merkle tree, signed notes: the door
+ *		of the crypto room.
  *
  * Floor 0.  Pure C on libsodium: no palloc, no ereport, no globals, and no
  * postgres.h, so that the unit tests run it without a server.  Every function
@@ -67,6 +67,16 @@
 #define MERKLE_LEVELS			64
 #define MERKLE_SIZE_MAX			((uint64_t) INT64_MAX)
 #define MERKLE_PROOF_MAX		MERKLE_LEVELS	/* hashes; no proof has more */
+
+/* Signed notes (https://c2sp.org/signed-note), and the checkpoints that are such notes. */
+#define NOTE_NAME_MAX_BYTES		255
+#define NOTE_KEY_ID_BYTES		4
+#define NOTE_KEY_TEXT_MAX_BYTES	(NOTE_NAME_MAX_BYTES + 55)	/* with its NUL */
+#define NOTE_PUBLIC_BYTES		crypto_sign_PUBLICKEYBYTES
+#define NOTE_MAX_BYTES			1048576		/* of a note that is read */
+#define NOTE_SIGNATURES_MAX		100
+#define CHECKPOINT_EXTENSION_MAX_BYTES	1024
+#define CHECKPOINT_NOTE_MAX_BYTES	(2 * NOTE_NAME_MAX_BYTES + CHECKPOINT_EXTENSION_MAX_BYTES + 166)
 
 /* An envelope taken apart; the pointers point into the parsed bytes. */
 typedef struct Envelope
@@ -137,6 +147,23 @@ typedef struct MerkleStore
 	MerkleFetch fetch;
 	void	   *context;		/* handed to fetch */
 } MerkleStore;
+
+/* Whose notes are trusted: a name and a public key. */
+typedef struct NoteKey
+{
+	char		name[NOTE_NAME_MAX_BYTES + 1];
+	unsigned char id[NOTE_KEY_ID_BYTES];	/* follows from the other two */
+	unsigned char public_key[NOTE_PUBLIC_BYTES];
+} NoteKey;
+
+/* What a log says of itself; its origin is the name of the key that signs. */
+typedef struct Checkpoint
+{
+	uint64_t	size;			/* leaves */
+	MerkleHash	root;
+	const char *extension;		/* lines, each with its newline; needs no NUL */
+	size_t		extension_len;	/* 0 without such lines */
+} Checkpoint;
 
 /* envelope.c */
 extern bool envelope_parse(Envelope *envelope, const unsigned char *bytes, size_t len);
@@ -212,6 +239,28 @@ extern bool merkle_verify_inclusion(const MerkleHash *leaf, uint64_t leaf_index,
 extern bool merkle_verify_consistency(const MerkleHash *old_root, uint64_t old_size,
 									  const MerkleHash *root, uint64_t size,
 									  const MerkleHash *proof, size_t proof_count)
+			__attribute__((warn_unused_result));
+
+/* note.c */
+extern bool note_key_make(NoteKey *key, const char *name, const unsigned char secret[SECRET_BYTES])
+			__attribute__((warn_unused_result));
+extern void note_key_to_text(char text[NOTE_KEY_TEXT_MAX_BYTES], const NoteKey *key);
+extern bool note_key_from_text(NoteKey *key, const char *text, size_t text_len)
+			__attribute__((warn_unused_result));
+extern bool note_sign(char *note, size_t note_size, size_t *note_len,
+					  const char *text, size_t text_len,
+					  const char *name, const unsigned char secret[SECRET_BYTES])
+			__attribute__((warn_unused_result));
+extern bool note_verify(size_t *text_len, const char *note, size_t note_len, const NoteKey *key)
+			__attribute__((warn_unused_result));
+
+/* checkpoint.c */
+extern bool checkpoint_sign(char *note, size_t note_size, size_t *note_len,
+							const Checkpoint *checkpoint,
+							const char *name, const unsigned char secret[SECRET_BYTES])
+			__attribute__((warn_unused_result));
+extern bool checkpoint_verify(Checkpoint *checkpoint, const char *note, size_t note_len,
+							  const NoteKey *key)
 			__attribute__((warn_unused_result));
 
 #endif							/* PGSEAL_CRYPTO_H */
