@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Recompute the frozen vectors with an implementation of its own.
 
-vectors.tsv and derivations.tsv are what test_vectors.c checks the C code
-against.  This program shares nothing with that code: HMAC and SHA-256 are
-Python's, ChaCha20-Poly1305 is that of the package cryptography (OpenSSL), and
-HChaCha20 is written out below.  So each line is a cross-check between two
-implementations, not the C code against itself.
+vectors.tsv, derivations.tsv and log.tsv are what test_vectors.c checks the C
+code against.  This program shares nothing with that code: HMAC and SHA-256 are
+Python's, ChaCha20-Poly1305 and Ed25519 are those of the package cryptography
+(OpenSSL), and HChaCha20 is written out below.  So each line is a cross-check
+between two implementations, not the C code against itself.
 
     make_vectors.py             compare the files with what is computed here
     make_vectors.py --append    add the lines that this program has and they lack
@@ -23,7 +23,9 @@ import os
 import struct
 import sys
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -48,6 +50,18 @@ DERIVATIONS_HEAD = [
     "#   fingerprint  -, root, -, fingerprint",
     "#   unwrap       associated data, wrapping key, secret, wrapped secret",
     "#   text         -, -, envelope, text form",
+]
+LOG_HEAD = [
+    "# Frozen vectors of the log: lines are added, never changed.  Checked by test_vectors.c,",
+    "# cross-checked by make_vectors.py, explained in doc/storage_format.md.",
+    "# Bytes are hexadecimal, numbers decimal, - is nothing.  Columns: kind, text, key, bytes, result.",
+    "# Leaf i of a tree is the number i in 8 bytes, big-endian; proofs are their hashes in a row.",
+    "#   leaf         -, -, data, hash",
+    "#   root         size, -, -, root",
+    "#   inclusion    leaf and size, -, hash of the leaf, proof",
+    "#   consistency  old and new size, -, old root, proof",
+    "#   key          name, secret, -, verifier key: both as UTF-8, in hexadecimal",
+    "#   checkpoint   name, secret, text, note: all three as UTF-8, in hexadecimal",
 ]
 
 
@@ -128,6 +142,82 @@ def text_form(sealed):
     return "seal1:" + base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
+# The log.
+
+def leaf_hash(data):
+    return hashlib.sha256(b"\0" + data).digest()
+
+
+def node_hash(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def split(count):
+    """The largest power of two smaller than count."""
+    return 1 << (count - 1).bit_length() - 1
+
+
+def tree(leaves):
+    """MTH, RFC 9162 section 2.1.1."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaf_hash(leaves[0])
+    k = split(len(leaves))
+    return node_hash(tree(leaves[:k]), tree(leaves[k:]))
+
+
+def path(m, leaves):
+    """PATH, RFC 9162 section 2.1.3.1."""
+    if len(leaves) == 1:
+        return b""
+    k = split(len(leaves))
+    if m < k:
+        return path(m, leaves[:k]) + tree(leaves[k:])
+    return path(m - k, leaves[k:]) + tree(leaves[:k])
+
+
+def subproof(m, leaves, whole):
+    """SUBPROOF, RFC 9162 section 2.1.4.1."""
+    if m == len(leaves):
+        return b"" if whole else tree(leaves)
+    k = split(len(leaves))
+    if m <= k:
+        return subproof(m, leaves[:k], whole) + tree(leaves[k:])
+    return subproof(m - k, leaves[k:], False) + tree(leaves[:k])
+
+
+def numbered(count):
+    return [struct.pack(">Q", number) for number in range(count)]
+
+
+def public_key(seed):
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key()
+    return public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def note_key_id(name, seed):
+    return hashlib.sha256(name.encode() + b"\n\1" + public_key(seed)).digest()[:4]
+
+
+def base64_text(data):
+    return base64.b64encode(data).decode()
+
+
+def verifier_key(name, seed):
+    return "+".join([name, note_key_id(name, seed).hex(), base64_text(b"\1" + public_key(seed))])
+
+
+def note(text, name, seed):
+    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(text.encode())
+    signed = base64_text(note_key_id(name, seed) + signature)
+    return f"{text}\n\u2014 {name} {signed}\n".encode()
+
+
+def checkpoint(name, size, extension=""):
+    return f"{name}\n{size}\n{base64_text(tree(numbered(size)))}\n{extension}"
+
+
 # The inputs.  Secrets are hashes of their names, so that nothing here is random.
 
 def secret(name):
@@ -144,6 +234,8 @@ TOKEN_KEY = derive("token", b"", SEARCH)
 WRAP_KEY = derive("wrap", b"", ROOT)
 
 NIR = b"184127645108946"
+LOG = "pgseal.example/log"
+LOG_SECRET = secret("log signature")
 CONTEXT = bytes.fromhex("a1a2a3a4a5a6a7a8")
 SUBJECT_NUMBER = 0x0102030405060708
 
@@ -243,6 +335,26 @@ def derivation_lines():
         yield ["text", "", b"", sealed, text_form(sealed)]
 
 
+def log_lines():
+    for data in (b"", b"\0", bytes(8), b"x" * 54, b"x" * 55, b"x" * 63, b"x" * 64, b"x" * 500):
+        yield ["leaf", "", b"", data, leaf_hash(data)]
+    for size in (0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 100, 255, 256, 257):
+        yield ["root", size, b"", b"", tree(numbered(size))]
+    for m, size in [(0, 1), (0, 2), (1, 2), (2, 3), (0, 5), (4, 5), (6, 7), (5, 8), (8, 9), (0, 257),
+                    (256, 257), (100, 257), (127, 255)]:
+        yield ["inclusion", f"{m} {size}", b"", leaf_hash(numbered(size)[m]), path(m, numbered(size))]
+    for old, size in [(1, 1), (1, 2), (2, 3), (3, 5), (4, 5), (6, 7), (6, 8), (8, 9), (7, 9), (64, 257),
+                      (100, 257), (255, 257), (256, 257), (128, 255)]:
+        yield ["consistency", f"{old} {size}", b"", tree(numbered(old)),
+               subproof(old, numbered(size), True)]
+    for name, seed in ((LOG, LOG_SECRET), ("caf\u00e9", LOG_SECRET), ("n" * 255, SEARCH), (LOG, SEARCH)):
+        yield ["key", name.encode(), seed, b"", verifier_key(name, seed).encode()]
+    for name, size, extension in ((LOG, 5, ""), (LOG, 0, ""), (LOG, 257, "ring 17\n"),
+                                  ("caf\u00e9", 1, "one line\nanother, \u2014 too\n")):
+        text = checkpoint(name, size, extension)
+        yield ["checkpoint", name.encode(), LOG_SECRET, text.encode(), note(text, name, LOG_SECRET)]
+
+
 # The files.
 
 def render(field):
@@ -285,6 +397,7 @@ def main():
     files = {
         "vectors.tsv": lines_of(VECTORS_HEAD, (vector_line(v) for v in vectors())),
         "derivations.tsv": lines_of(DERIVATIONS_HEAD, derivation_lines()),
+        "log.tsv": lines_of(LOG_HEAD, log_lines()),
     }
     good = True
     for name, computed in files.items():

@@ -2,8 +2,8 @@
  * test_vectors.c
  *		The frozen vectors: reproduce each from its inputs, and open it.
  *
- * vectors.tsv and derivations.tsv are for ever: what a version of pgseal once
- * wrote, every later version opens.  Lines are added, never changed.
+ * vectors.tsv, derivations.tsv and log.tsv are for ever: what a version of
+ * pgseal once wrote, every later version opens.  Lines are added, never changed.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -20,7 +20,7 @@ enum
 	V_PAD, V_PAYLOAD, V_CANONICAL, V_NONCE, V_ENVELOPE, V_COLUMNS
 };
 
-/* Columns of derivations.tsv. */
+/* Columns of derivations.tsv and log.tsv. */
 enum
 {
 	D_KIND, D_TEXT, D_KEY, D_BYTES, D_RESULT, D_COLUMNS
@@ -236,18 +236,182 @@ test_text(void)
 	check_column(D_BYTES, read, read_len);
 }
 
+static MerkleHash
+column_hash(int which)
+{
+	MerkleHash	hash;
+	size_t		len;
+	const unsigned char *bytes = column_bytes(&len, which);
+
+	CHECK(len == sizeof(hash));
+	memcpy(&hash, bytes, sizeof(hash));
+	return hash;
+}
+
+/* column_name: bytes as a string. */
+static char *
+column_name(int which)
+{
+	size_t		len;
+	const unsigned char *bytes = column_bytes(&len, which);
+	char	   *name = (char *) unit_bytes(len + 1);
+
+	memcpy(name, bytes, len);
+	name[len] = '\0';
+	return name;
+}
+
+/* column_pair: two numbers. */
+static void
+column_pair(uint64_t *first, uint64_t *second, int which)
+{
+	char	   *end;
+
+	*first = strtoull(column(which), &end, 10);
+	*second = strtoull(end, NULL, 10);
+}
+
+/* MerkleFetch of the trees of log.tsv: the leaves are their own numbers. */
+static bool
+fetch_numbered(MerkleHash *hash, uint8_t level, uint64_t index, void *context)
+{
+	unsigned char number[8] = {0};
+	MerkleHash	right;
+
+	if (level == 0)
+	{
+		number[6] = (unsigned char) (index >> 8);
+		number[7] = (unsigned char) index;
+		merkle_leaf(hash, number, sizeof(number));
+		return true;
+	}
+	fetch_numbered(hash, level - 1, 2 * index, context);
+	fetch_numbered(&right, level - 1, 2 * index + 1, context);
+	merkle_node(hash, hash, &right);
+	return true;
+}
+
+static const MerkleStore numbered = {fetch_numbered, NULL};
+
+static void
+test_leaf(void)
+{
+	size_t		len;
+	const unsigned char *data = column_bytes(&len, D_BYTES);
+	MerkleHash	hash;
+
+	merkle_leaf(&hash, data, len);
+	check_column(D_RESULT, hash.bytes, sizeof(hash));
+}
+
+static void
+test_root(void)
+{
+	uint64_t	size = column_number(D_TEXT);
+	MerkleFrontier frontier;
+	MerkleHash	hash;
+	size_t		count;
+
+	CHECK(merkle_root_at(&hash, size, &numbered));
+	check_column(D_RESULT, hash.bytes, sizeof(hash));
+	merkle_start(&frontier);
+	while (frontier.size < size)
+	{
+		CHECK(fetch_numbered(&hash, 0, frontier.size, NULL));
+		CHECK(merkle_append(NULL, &count, &frontier, &hash));
+	}
+	merkle_root(&hash, &frontier);
+	check_column(D_RESULT, hash.bytes, sizeof(hash));
+}
+
+static void
+test_inclusion(void)
+{
+	MerkleHash	proof[MERKLE_PROOF_MAX];
+	MerkleHash	leaf = column_hash(D_BYTES);
+	MerkleHash	root;
+	size_t		count;
+	uint64_t	index;
+	uint64_t	size;
+
+	column_pair(&index, &size, D_TEXT);
+	CHECK(merkle_prove_inclusion(proof, &count, index, size, &numbered));
+	check_column(D_RESULT, (unsigned char *) proof, count * sizeof(MerkleHash));
+	CHECK(merkle_root_at(&root, size, &numbered));
+	CHECK(merkle_verify_inclusion(&leaf, index, &root, size, proof, count));
+}
+
+static void
+test_consistency(void)
+{
+	MerkleHash	proof[MERKLE_PROOF_MAX];
+	MerkleHash	old_root = column_hash(D_BYTES);
+	MerkleHash	root;
+	size_t		count;
+	uint64_t	old_size;
+	uint64_t	size;
+
+	column_pair(&old_size, &size, D_TEXT);
+	CHECK(merkle_prove_consistency(proof, &count, old_size, size, &numbered));
+	check_column(D_RESULT, (unsigned char *) proof, count * sizeof(MerkleHash));
+	CHECK(merkle_root_at(&root, size, &numbered));
+	CHECK(merkle_verify_consistency(&old_root, old_size, &root, size, proof, count));
+}
+
+static void
+test_verifier_key(void)
+{
+	char		text[NOTE_KEY_TEXT_MAX_BYTES];
+	NoteKey		key;
+	NoteKey		read;
+
+	CHECK(note_key_make(&key, column_name(D_TEXT), column_secret(D_KEY)));
+	note_key_to_text(text, &key);
+	check_column(D_RESULT, (unsigned char *) text, strlen(text));
+	CHECK(note_key_from_text(&read, text, strlen(text)));
+	CHECK(memcmp(&read, &key, sizeof(key)) == 0);
+}
+
+/* Signed as a text, read, and signed once more from what was read. */
+static void
+test_checkpoint(void)
+{
+	char		note[CHECKPOINT_NOTE_MAX_BYTES];
+	char		again[CHECKPOINT_NOTE_MAX_BYTES];
+	const char *name = column_name(D_TEXT);
+	const unsigned char *secret = column_secret(D_KEY);
+	size_t		text_len;
+	size_t		len;
+	const char *text = (const char *) column_bytes(&text_len, D_BYTES);
+	Checkpoint	checkpoint;
+	NoteKey		key;
+
+	CHECK(note_sign(note, sizeof(note), &len, text, text_len, name, secret));
+	check_column(D_RESULT, (unsigned char *) note, len);
+	CHECK(note_key_make(&key, name, secret));
+	CHECK(checkpoint_verify(&checkpoint, note, len, &key));
+	CHECK(checkpoint_sign(again, sizeof(again), &len, &checkpoint, name, secret));
+	check_column(D_RESULT, (unsigned char *) again, len);
+}
+
 static const struct
 {
 	const char *kind;
 	UnitTest	test;
-}			derivations[] = {
+}			kinds[] = {
 	{"derive", test_derive},
 	{"hmac", test_hmac},
 	{"token", test_token},
 	{"key id", test_key_id},
 	{"fingerprint", test_fingerprint},
 	{"unwrap", test_unwrap},
-	{"text", test_text}
+	{"text", test_text},
+	{"leaf", test_leaf},
+	{"root", test_root},
+	{"inclusion", test_inclusion},
+	{"consistency", test_consistency},
+	{"key", test_verifier_key},
+	{"checkpoint", test_checkpoint}
 };
 
 static void
@@ -258,10 +422,11 @@ test_unknown_kind(void)
 }
 
 static void
-run_vector(int line)
+run_vector(const char *path, int line)
 {
 	char		promise[PROMISE_MAX];
 
+	(void) path;
 	(void) line;
 	snprintf(promise, sizeof(promise), "vector %s: reproduced from its inputs", columns[V_NAME]);
 	unit_run(promise, test_reproduce);
@@ -272,16 +437,16 @@ run_vector(int line)
 }
 
 static void
-run_derivation(int line)
+run_kind(const char *path, int line)
 {
 	char		promise[PROMISE_MAX];
 	UnitTest	test = test_unknown_kind;
 	size_t		i;
 
-	for (i = 0; i < sizeof(derivations) / sizeof(derivations[0]); i++)
-		if (strcmp(columns[D_KIND], derivations[i].kind) == 0)
-			test = derivations[i].test;
-	snprintf(promise, sizeof(promise), "derivations.tsv line %d: %s", line, columns[D_KIND]);
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(columns[D_KIND], kinds[i].kind) == 0)
+			test = kinds[i].test;
+	snprintf(promise, sizeof(promise), "%s line %d: %s", path, line, columns[D_KIND]);
 	unit_run(promise, test);
 }
 
@@ -305,7 +470,7 @@ split_line(char *line)
 
 /* run_file: each line but comments; a file that is missing or misshapen ends the program. */
 static void
-run_file(const char *path, int column_count, void (*run_line) (int line))
+run_file(const char *path, int column_count, void (*run_line) (const char *path, int line))
 {
 	char		text[LINE_MAX_BYTES];
 	FILE	   *file = fopen(path, "r");
@@ -319,7 +484,7 @@ run_file(const char *path, int column_count, void (*run_line) (int line))
 			continue;
 		if (split_line(text) != column_count)
 			abort();
-		run_line(line);
+		run_line(path, line);
 	}
 	fclose(file);
 }
@@ -329,6 +494,7 @@ main(void)
 {
 	unit_start();
 	run_file("vectors.tsv", V_COLUMNS, run_vector);
-	run_file("derivations.tsv", D_COLUMNS, run_derivation);
+	run_file("derivations.tsv", D_COLUMNS, run_kind);
+	run_file("log.tsv", D_COLUMNS, run_kind);
 	return unit_finish();
 }
