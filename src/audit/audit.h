@@ -1,0 +1,138 @@
+/*-------------------------------------------------------------------------
+ * audit.h
+ *		Records of who opened what, and of who was refused: the door of the audit room.
+ *
+ * Floor 2.  A record is appended to a segment file of its database and start of
+ * the server before what it tells of happens; nothing stands between a reader
+ * and its record.  doc/storage_format.md has both formats byte by byte.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#ifndef PGSEAL_AUDIT_H
+#define PGSEAL_AUDIT_H
+
+#include "base/base.h"
+
+#include "datatype/timestamp.h"
+#include "keys/keys.h"
+#include "lib/stringinfo.h"
+
+#define AUDIT_START_BYTES	16		/* random id of one start of the server */
+#define AUDIT_DIGEST_BYTES	32
+#define AUDIT_UNKNOWN		(-1)	/* of a count */
+
+/* Stored as numbers: never renumber. */
+typedef enum AuditAction
+{
+	AUDIT_INSERT = 1,
+	AUDIT_UPDATE,
+	AUDIT_DELETE,
+	AUDIT_TRUNCATE,
+	AUDIT_OPEN,
+	AUDIT_PROGRESS,
+	AUDIT_CLOSE,
+	AUDIT_REFUSE,
+	AUDIT_SEARCH,
+	AUDIT_EXPORT,
+	AUDIT_KEY,
+	AUDIT_GRANT,
+	AUDIT_PROTECT,
+	AUDIT_ADMIT,
+	AUDIT_BREAK_GLASS,
+	AUDIT_LIMIT,
+	AUDIT_ERASE,
+	AUDIT_PURGE,
+	AUDIT_SETTING,
+	AUDIT_ADMIN,
+	AUDIT_ACTION_END
+} AuditAction;
+
+/*
+ * One record.  Strings are UTF-8 and name things, they never are values of
+ * sealed columns.  NULL: not known; who and where are then filled in by
+ * audit_append().
+ */
+typedef struct AuditRecord
+{
+	AuditAction action;
+	const char *outcome;		/* ok, aborted, prepared, or an SQLSTATE; NULL: ok */
+	TimestampTz at;				/* 0: now */
+	const char *login_role;
+	const char *session_role;
+	const char *role;
+	const char *actor;			/* claimed */
+	const char *purpose;		/* claimed */
+	const char *address;		/* local, or host:port */
+	const char *application;	/* whatever the client says */
+	uint64		xid;			/* full, 0: none */
+	uint64		statement;		/* links the records of one top-level statement of one start; 0: none */
+	const char *relation;
+	const char *row_key;
+	const char *key;
+	const char *what;			/* verb or function */
+	const char *detail;
+	uint64		subject;		/* 0: none */
+	int64		values_opened;	/* these four: AUDIT_UNKNOWN when not known */
+	int64		subjects_opened;
+	int64		rows_returned;
+	int64		repeated;		/* refusals that are told by their number alone */
+	bool		has_digest;
+	unsigned char digest[AUDIT_DIGEST_BYTES];	/* SHA-256 of the statement without its constants */
+} AuditRecord;
+
+/* The counts of a record that counts nothing. */
+#define AUDIT_NO_COUNTS \
+	.values_opened = AUDIT_UNKNOWN, .subjects_opened = AUDIT_UNKNOWN, \
+	.rows_returned = AUDIT_UNKNOWN, .repeated = AUDIT_UNKNOWN
+
+/* record.c */
+extern const char *audit_action_name(AuditAction action);
+extern AuditAction audit_action_of_name(const char *name);
+extern void audit_record_encode(StringInfo body, const AuditRecord *record);
+extern bool audit_record_decode(AuditRecord *record, const char *body, size_t len);
+
+/* Which segment: <database>/<start, 32 hex digits>.<number, 8 hex digits> */
+typedef struct AuditSegmentId
+{
+	Oid			database;
+	unsigned char start[AUDIT_START_BYTES];
+	uint32		number;
+} AuditSegmentId;
+
+typedef struct AuditSegment
+{
+	AuditSegmentId id;
+	TimestampTz started_at;		/* of the server start; orders starts */
+	uint32		size;			/* end of what may be read, from the file's begin */
+	uint32		loaded_from;	/* bytes holds [loaded_from, size) */
+	char	   *bytes;
+} AuditSegment;
+
+typedef struct AuditFrame
+{
+	uint32		position;		/* where the record begins */
+	uint32		next;			/* where the next one would */
+	uint16		key_version;	/* of key audit, under which the MAC is; 0: written without a root */
+	const unsigned char *mac;
+	const char *body;			/* inside the segment's bytes */
+	uint32		body_len;
+} AuditFrame;
+
+typedef enum AuditMac
+{
+	AUDIT_MAC_VALID,
+	AUDIT_MAC_NONE,				/* written while no root was loaded */
+	AUDIT_MAC_INVALID,
+	AUDIT_MAC_UNKNOWN			/* no root now, or the key version is not in the ring */
+} AuditMac;
+
+#define AUDIT_SEGMENT_FIRST		64	/* position of the first record of each segment */
+
+/* segment.c */
+extern bool audit_segment_of_name(AuditSegmentId *id, Oid database, const char *file_name);
+extern void audit_segment_name(char *name, size_t name_size, const AuditSegmentId *id);
+extern bool audit_segment_load(AuditSegment *segment, const char *path, uint32 from, uint32 limit);
+extern bool audit_segment_read(AuditFrame *frame, const AuditSegment *segment, uint32 position);
+extern AuditMac audit_segment_mac(const AuditSegment *segment, const AuditFrame *frame);
+
+#endif							/* PGSEAL_AUDIT_H */

@@ -1,0 +1,345 @@
+/*-------------------------------------------------------------------------
+ * segment.c
+ *		The form of a segment file, and reading one.
+ *
+ * Floor 2.  All integers are big-endian.
+ *
+ *		0			"pgsealA1"
+ *		8			database(4) start(16) number(4): the identity
+ *		32			begin of this start(8), begin of this segment(8), zero(12)
+ *		60			CRC-32C of the 60 bytes before
+ *		64			records
+ *
+ * A record:
+ *
+ *		0			length of the body
+ *		4			CRC-32C of the length and of all after this field
+ *		8			version of key audit that the MAC is under, 0 for none; zero(2)
+ *		12			MAC(16): HMAC-SHA-256, cut, of identity | position(4) | key version(2) | body
+ *		28			body, as record.c has it
+ *
+ * Files are allocated ahead: behind the last record stand zeros.  Reading ends
+ * at the first record that does not fit.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "audit/internal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "port/pg_bswap.h"
+#include "port/pg_crc32c.h"
+#include "storage/fd.h"
+
+#define SEGMENT_MAGIC		"pgsealA1"
+#define MAGIC_BYTES			8
+#define IDENTITY_BYTES		24
+#define HEAD_CRC_AT			60
+#define MAC_LABEL			"audit segments"
+#define MAC_BOUND_BYTES		(IDENTITY_BYTES + 6)
+
+static void
+put32(unsigned char *bytes, uint32 number)
+{
+	number = pg_hton32(number);
+	memcpy(bytes, &number, sizeof(number));
+}
+
+static uint32
+get32(const unsigned char *bytes)
+{
+	uint32		number;
+
+	memcpy(&number, bytes, sizeof(number));
+	return pg_ntoh32(number);
+}
+
+static void
+put64(unsigned char *bytes, uint64 number)
+{
+	number = pg_hton64(number);
+	memcpy(bytes, &number, sizeof(number));
+}
+
+static uint64
+get64(const unsigned char *bytes)
+{
+	uint64		number;
+
+	memcpy(&number, bytes, sizeof(number));
+	return pg_ntoh64(number);
+}
+
+/* put_identity: what no segment shares with another. */
+static void
+put_identity(unsigned char bytes[IDENTITY_BYTES], const AuditSegmentId *id)
+{
+	put32(bytes, id->database);
+	memcpy(bytes + 4, id->start, AUDIT_START_BYTES);
+	put32(bytes + 4 + AUDIT_START_BYTES, id->number);
+}
+
+/* head_crc: of a segment's head. */
+static uint32
+head_crc(const unsigned char *head)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, head, HEAD_CRC_AT);
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+/* frame_crc: of a record, over everything but the field that holds it. */
+static uint32
+frame_crc(const unsigned char *head, const char *body, uint32 body_len)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, head, 4);
+	COMP_CRC32C(crc, head + 8, FRAME_HEAD_BYTES - 8);
+	COMP_CRC32C(crc, body, body_len);
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+/* frame_mac: a record can be neither altered, nor moved to another place. */
+static void
+frame_mac(unsigned char mac[FRAME_MAC_BYTES], const AuditSegmentId *id, uint32 position,
+		  const char *body, uint32 body_len, const AuditMacKey *mac_key)
+{
+	unsigned char bytes[MAC_BOUND_BYTES + AUDIT_BODY_MAX];
+	unsigned char whole[MAC_BYTES];
+
+	put_identity(bytes, id);
+	put32(bytes + IDENTITY_BYTES, position);
+	bytes[IDENTITY_BYTES + 4] = mac_key->version >> 8;
+	bytes[IDENTITY_BYTES + 5] = mac_key->version & 0xFF;
+	memcpy(bytes + MAC_BOUND_BYTES, body, body_len);
+	hmac_mac(whole, bytes, MAC_BOUND_BYTES + body_len, &mac_key->key);
+	memcpy(mac, whole, FRAME_MAC_BYTES);
+}
+
+/* ----------
+ * Writing
+ * ----------
+ */
+
+/* segment_write_head: the first bytes of a new segment. */
+void
+segment_write_head(unsigned char head[AUDIT_SEGMENT_FIRST], const AuditSegmentId *id,
+				   TimestampTz started_at, TimestampTz created_at)
+{
+	memset(head, 0, AUDIT_SEGMENT_FIRST);
+	memcpy(head, SEGMENT_MAGIC, MAGIC_BYTES);
+	put_identity(head + MAGIC_BYTES, id);
+	put64(head + 32, started_at);
+	put64(head + 40, created_at);
+	put32(head + HEAD_CRC_AT, head_crc(head));
+}
+
+/* segment_write_frame: what stands before a body of at most AUDIT_BODY_MAX bytes. */
+void
+segment_write_frame(unsigned char head[FRAME_HEAD_BYTES], const AuditSegmentId *id, uint32 position,
+					const char *body, uint32 body_len, const AuditMacKey *mac_key)
+{
+	memset(head, 0, FRAME_HEAD_BYTES);
+	put32(head, body_len);
+	if (mac_key->version != 0)
+	{
+		head[8] = mac_key->version >> 8;
+		head[9] = mac_key->version & 0xFF;
+		frame_mac(head + 12, id, position, body, body_len, mac_key);
+	}
+	put32(head + 4, frame_crc(head, body, body_len));
+}
+
+/* segment_mac_key: key for MACs of this version of key audit, 0 the active one; SEAL_OK or why there is none. */
+SealError
+segment_mac_key(AuditMacKey *mac_key, uint16 version)
+{
+	SealKey    *key;
+	SealError	error = secrets_lend(&key, key_id_of(KEY_AUDIT), version);
+
+	mac_key->version = 0;
+	if (error != SEAL_OK)
+		return error;
+	sealkey_mac_key(&mac_key->key, key, MAC_LABEL);
+	mac_key->version = sealkey_version(key);
+	return SEAL_OK;
+}
+
+/* ----------
+ * Names
+ * ----------
+ */
+
+/* audit_segment_name: of the file, below the folder of its database. */
+void
+audit_segment_name(char *name, size_t name_size, const AuditSegmentId *id)
+{
+	char		start[2 * AUDIT_START_BYTES + 1];
+
+	sodium_bin2hex(start, sizeof(start), id->start, AUDIT_START_BYTES);
+	snprintf(name, name_size, "%s.%08x", start, id->number);
+}
+
+/* audit_segment_of_name: false for a name that no segment has. */
+bool
+audit_segment_of_name(AuditSegmentId *id, Oid database, const char *file_name)
+{
+	char		again[SEGMENT_NAME_LEN + 1];
+	size_t		len;
+
+	id->database = database;
+	if (strlen(file_name) != SEGMENT_NAME_LEN ||
+		sodium_hex2bin(id->start, AUDIT_START_BYTES, file_name, 2 * AUDIT_START_BYTES,
+					   NULL, &len, NULL) != 0 || len != AUDIT_START_BYTES)
+		return false;
+	id->number = (uint32) strtoul(file_name + 2 * AUDIT_START_BYTES + 1, NULL, 16);
+	audit_segment_name(again, sizeof(again), id);
+	return strcmp(again, file_name) == 0;
+}
+
+/* ----------
+ * Reading
+ * ----------
+ */
+
+/* read_fully: len bytes from a place of a file, fewer at its end; raises what cannot be read. */
+static size_t
+read_fully(int fd, const char *path, void *bytes, size_t len, off_t from)
+{
+	size_t		got = 0;
+
+	while (got < len)
+	{
+		ssize_t		now = pread(fd, (char *) bytes + got, len - got, from + got);
+
+		if (now < 0 && errno == EINTR)
+			continue;
+		if (now < 0)
+			ereport(ERROR, (errcode_for_file_access(),
+							errmsg("could not read file \"%s\": %m", path)));
+		if (now == 0)
+			break;
+		got += now;
+	}
+	return got;
+}
+
+/* read_head: false for a file that begins like no segment. */
+static bool
+read_head(AuditSegment *segment, int fd, const char *path)
+{
+	unsigned char head[AUDIT_SEGMENT_FIRST];
+
+	if (read_fully(fd, path, head, sizeof(head), 0) != sizeof(head) ||
+		memcmp(head, SEGMENT_MAGIC, MAGIC_BYTES) != 0 ||
+		get32(head + HEAD_CRC_AT) != head_crc(head))
+		return false;
+	segment->id.database = get32(head + MAGIC_BYTES);
+	memcpy(segment->id.start, head + MAGIC_BYTES + 4, AUDIT_START_BYTES);
+	segment->id.number = get32(head + MAGIC_BYTES + 4 + AUDIT_START_BYTES);
+	segment->started_at = (TimestampTz) get64(head + 32);
+	return true;
+}
+
+/* read_rest: the records from a position on. */
+static void
+read_rest(AuditSegment *segment, int fd, const char *path, uint32 from, uint32 limit)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not stat file \"%s\": %m", path)));
+	segment->loaded_from = Max(from, AUDIT_SEGMENT_FIRST);
+	segment->size = (uint32) Min(st.st_size, SEGMENT_BYTES);
+	if (limit != 0)
+		segment->size = Min(segment->size, limit);
+	segment->size = Max(segment->size, segment->loaded_from);
+	segment->bytes = palloc(segment->size - segment->loaded_from + 1);
+	segment->size = segment->loaded_from +
+		(uint32) read_fully(fd, path, segment->bytes, segment->size - segment->loaded_from,
+							segment->loaded_from);
+}
+
+/*
+ * audit_segment_load
+ *		Read a segment's records from a position on.
+ *
+ *	segment		out: its bytes are the caller's to pfree
+ *	from		a position that audit_segment_read() gave as next, or 0
+ *	limit		where to stop, or 0; for a segment that is being written, what
+ *				audit_segment_limit() says
+ *
+ * False when there is no such file, or it is no segment.  Raises when it
+ * cannot be read.
+ */
+bool
+audit_segment_load(AuditSegment *segment, const char *path, uint32 from, uint32 limit)
+{
+	int			fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+	bool		fits;
+
+	if (fd < 0 && errno == ENOENT)
+		return false;
+	if (fd < 0)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not open file \"%s\": %m", path)));
+	fits = read_head(segment, fd, path);
+	if (fits)
+		read_rest(segment, fd, path, from, limit);
+	CloseTransientFile(fd);
+	return fits;
+}
+
+/*
+ * audit_segment_read
+ *		The record at a position; false at the end, and at what is no record.
+ */
+bool
+audit_segment_read(AuditFrame *frame, const AuditSegment *segment, uint32 position)
+{
+	const unsigned char *head = (unsigned char *) segment->bytes + (position - segment->loaded_from);
+
+	Assert(position >= segment->loaded_from);
+	if (position + FRAME_HEAD_BYTES > segment->size)
+		return false;
+	frame->position = position;
+	frame->body_len = get32(head);
+	frame->body = (const char *) head + FRAME_HEAD_BYTES;
+	frame->mac = head + 12;
+	frame->key_version = head[8] << 8 | head[9];
+	if (frame->body_len == 0 || frame->body_len > AUDIT_BODY_MAX ||
+		frame->body_len > segment->size - position - FRAME_HEAD_BYTES)
+		return false;
+	frame->next = position + FRAME_HEAD_BYTES + frame->body_len;
+	return get32(head + 4) == frame_crc(head, frame->body, frame->body_len);
+}
+
+/*
+ * audit_segment_mac
+ *		Did pgseal write this record, with the ring's key audit?
+ *
+ * The key is derived for each record: kept, it would have to be wiped.
+ */
+AuditMac
+audit_segment_mac(const AuditSegment *segment, const AuditFrame *frame)
+{
+	AuditMacKey mac_key;
+	unsigned char mac[FRAME_MAC_BYTES];
+
+	if (frame->key_version == 0)
+		return AUDIT_MAC_NONE;
+	if (segment_mac_key(&mac_key, frame->key_version) != SEAL_OK)
+		return AUDIT_MAC_UNKNOWN;
+	frame_mac(mac, &segment->id, frame->position, frame->body, frame->body_len, &mac_key);
+	sodium_memzero(&mac_key, sizeof(mac_key));
+	return sodium_memcmp(mac, frame->mac, FRAME_MAC_BYTES) == 0 ? AUDIT_MAC_VALID : AUDIT_MAC_INVALID;
+}
