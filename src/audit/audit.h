@@ -112,6 +112,7 @@ typedef struct AuditFrame
 {
 	uint32		position;		/* where the record begins */
 	uint32		next;			/* where the next one would */
+	uint64		serial;			/* of no other record of this start; twice: the same record */
 	uint16		key_version;	/* of key audit, under which the MAC is; 0: written without a root */
 	const unsigned char *mac;
 	const char *body;			/* inside the segment's bytes */
@@ -134,5 +135,12 @@ extern void audit_segment_name(char *name, size_t name_size, const AuditSegmentI
 extern bool audit_segment_load(AuditSegment *segment, const char *path, uint32 from, uint32 limit);
 extern bool audit_segment_read(AuditFrame *frame, const AuditSegment *segment, uint32 position);
 extern AuditMac audit_segment_mac(const AuditSegment *segment, const AuditFrame *frame);
+
+/* write.c */
+extern void audit_folder(char path[MAXPGPATH], Oid database);
+extern const unsigned char *audit_start(void);
+extern uint32 audit_segment_limit(const AuditSegmentId *id);
+extern void audit_flush(void);
+extern void audit_segment_remove(const char *path);
 
 #endif							/* PGSEAL_AUDIT_H */

@@ -12,7 +12,7 @@
 #include "audit/audit.h"
 
 #define AUDIT_BODY_MAX		8192	/* more than all fields at their limits take */
-#define FRAME_HEAD_BYTES	28
+#define FRAME_HEAD_BYTES	36
 #define FRAME_MAX			(FRAME_HEAD_BYTES + AUDIT_BODY_MAX)
 #define FRAME_MAC_BYTES		16
 #define SEGMENT_NAME_LEN	(2 * AUDIT_START_BYTES + 1 + 8)
@@ -28,7 +28,7 @@ typedef struct AuditMacKey
 /* segment.c */
 extern void segment_write_head(unsigned char head[AUDIT_SEGMENT_FIRST], const AuditSegmentId *id,
 							   TimestampTz started_at, TimestampTz created_at);
-extern void segment_write_frame(unsigned char head[FRAME_HEAD_BYTES], const AuditSegmentId *id, uint32 position,
+extern void segment_write_frame(unsigned char head[FRAME_HEAD_BYTES], const AuditSegmentId *id, uint64 serial,
 								const char *body, uint32 body_len, const AuditMacKey *mac_key);
 extern SealError segment_mac_key(AuditMacKey *mac_key, uint16 version);
 

@@ -14,9 +14,14 @@
  *
  *		0			length of the body
  *		4			CRC-32C of the length and of all after this field
- *		8			version of key audit that the MAC is under, 0 for none; zero(2)
- *		12			MAC(16): HMAC-SHA-256, cut, of identity | position(4) | key version(2) | body
- *		28			body, as record.c has it
+ *		8			serial number(8), of no other record of this start
+ *		16			version of key audit that the MAC is under, 0 for none; zero(2)
+ *		20			MAC(16): HMAC-SHA-256, cut, of database | start | serial | key version(2) | body
+ *		36			body, as record.c has it
+ *
+ * After a failed fsync records are written once more to another segment, as they
+ * are: the MAC is bound to the serial number and not to a place, and who finds a
+ * serial number twice has found one record.
  *
  * Files are allocated ahead: behind the last record stand zeros.  Reading ends
  * at the first record that does not fit.
@@ -35,10 +40,9 @@
 
 #define SEGMENT_MAGIC		"pgsealA1"
 #define MAGIC_BYTES			8
-#define IDENTITY_BYTES		24
 #define HEAD_CRC_AT			60
 #define MAC_LABEL			"audit segments"
-#define MAC_BOUND_BYTES		(IDENTITY_BYTES + 6)
+#define MAC_BOUND_BYTES		(4 + AUDIT_START_BYTES + 8 + 2)
 
 static void
 put32(unsigned char *bytes, uint32 number)
@@ -72,13 +76,11 @@ get64(const unsigned char *bytes)
 	return pg_ntoh64(number);
 }
 
-/* put_identity: what no segment shares with another. */
 static void
-put_identity(unsigned char bytes[IDENTITY_BYTES], const AuditSegmentId *id)
+put16(unsigned char *bytes, uint16 number)
 {
-	put32(bytes, id->database);
-	memcpy(bytes + 4, id->start, AUDIT_START_BYTES);
-	put32(bytes + 4 + AUDIT_START_BYTES, id->number);
+	bytes[0] = number >> 8;
+	bytes[1] = number & 0xFF;
 }
 
 /* head_crc: of a segment's head. */
@@ -107,18 +109,18 @@ frame_crc(const unsigned char *head, const char *body, uint32 body_len)
 	return crc;
 }
 
-/* frame_mac: a record can be neither altered, nor moved to another place. */
+/* frame_mac: a record can be neither altered, nor brought to another start or database. */
 static void
-frame_mac(unsigned char mac[FRAME_MAC_BYTES], const AuditSegmentId *id, uint32 position,
+frame_mac(unsigned char mac[FRAME_MAC_BYTES], const AuditSegmentId *id, uint64 serial,
 		  const char *body, uint32 body_len, const AuditMacKey *mac_key)
 {
 	unsigned char bytes[MAC_BOUND_BYTES + AUDIT_BODY_MAX];
 	unsigned char whole[MAC_BYTES];
 
-	put_identity(bytes, id);
-	put32(bytes + IDENTITY_BYTES, position);
-	bytes[IDENTITY_BYTES + 4] = mac_key->version >> 8;
-	bytes[IDENTITY_BYTES + 5] = mac_key->version & 0xFF;
+	put32(bytes, id->database);
+	memcpy(bytes + 4, id->start, AUDIT_START_BYTES);
+	put64(bytes + 4 + AUDIT_START_BYTES, serial);
+	put16(bytes + 12 + AUDIT_START_BYTES, mac_key->version);
 	memcpy(bytes + MAC_BOUND_BYTES, body, body_len);
 	hmac_mac(whole, bytes, MAC_BOUND_BYTES + body_len, &mac_key->key);
 	memcpy(mac, whole, FRAME_MAC_BYTES);
@@ -136,7 +138,9 @@ segment_write_head(unsigned char head[AUDIT_SEGMENT_FIRST], const AuditSegmentId
 {
 	memset(head, 0, AUDIT_SEGMENT_FIRST);
 	memcpy(head, SEGMENT_MAGIC, MAGIC_BYTES);
-	put_identity(head + MAGIC_BYTES, id);
+	put32(head + 8, id->database);
+	memcpy(head + 12, id->start, AUDIT_START_BYTES);
+	put32(head + 12 + AUDIT_START_BYTES, id->number);
 	put64(head + 32, started_at);
 	put64(head + 40, created_at);
 	put32(head + HEAD_CRC_AT, head_crc(head));
@@ -144,17 +148,15 @@ segment_write_head(unsigned char head[AUDIT_SEGMENT_FIRST], const AuditSegmentId
 
 /* segment_write_frame: what stands before a body of at most AUDIT_BODY_MAX bytes. */
 void
-segment_write_frame(unsigned char head[FRAME_HEAD_BYTES], const AuditSegmentId *id, uint32 position,
+segment_write_frame(unsigned char head[FRAME_HEAD_BYTES], const AuditSegmentId *id, uint64 serial,
 					const char *body, uint32 body_len, const AuditMacKey *mac_key)
 {
 	memset(head, 0, FRAME_HEAD_BYTES);
 	put32(head, body_len);
+	put64(head + 8, serial);
+	put16(head + 16, mac_key->version);
 	if (mac_key->version != 0)
-	{
-		head[8] = mac_key->version >> 8;
-		head[9] = mac_key->version & 0xFF;
-		frame_mac(head + 12, id, position, body, body_len, mac_key);
-	}
+		frame_mac(head + 20, id, serial, body, body_len, mac_key);
 	put32(head + 4, frame_crc(head, body, body_len));
 }
 
@@ -242,9 +244,9 @@ read_head(AuditSegment *segment, int fd, const char *path)
 		memcmp(head, SEGMENT_MAGIC, MAGIC_BYTES) != 0 ||
 		get32(head + HEAD_CRC_AT) != head_crc(head))
 		return false;
-	segment->id.database = get32(head + MAGIC_BYTES);
-	memcpy(segment->id.start, head + MAGIC_BYTES + 4, AUDIT_START_BYTES);
-	segment->id.number = get32(head + MAGIC_BYTES + 4 + AUDIT_START_BYTES);
+	segment->id.database = get32(head + 8);
+	memcpy(segment->id.start, head + 12, AUDIT_START_BYTES);
+	segment->id.number = get32(head + 12 + AUDIT_START_BYTES);
 	segment->started_at = (TimestampTz) get64(head + 32);
 	return true;
 }
@@ -314,8 +316,9 @@ audit_segment_read(AuditFrame *frame, const AuditSegment *segment, uint32 positi
 	frame->position = position;
 	frame->body_len = get32(head);
 	frame->body = (const char *) head + FRAME_HEAD_BYTES;
-	frame->mac = head + 12;
-	frame->key_version = head[8] << 8 | head[9];
+	frame->serial = get64(head + 8);
+	frame->key_version = head[16] << 8 | head[17];
+	frame->mac = head + 20;
 	if (frame->body_len == 0 || frame->body_len > AUDIT_BODY_MAX ||
 		frame->body_len > segment->size - position - FRAME_HEAD_BYTES)
 		return false;
@@ -339,7 +342,7 @@ audit_segment_mac(const AuditSegment *segment, const AuditFrame *frame)
 		return AUDIT_MAC_NONE;
 	if (segment_mac_key(&mac_key, frame->key_version) != SEAL_OK)
 		return AUDIT_MAC_UNKNOWN;
-	frame_mac(mac, &segment->id, frame->position, frame->body, frame->body_len, &mac_key);
+	frame_mac(mac, &segment->id, frame->serial, frame->body, frame->body_len, &mac_key);
 	sodium_memzero(&mac_key, sizeof(mac_key));
 	return sodium_memcmp(mac, frame->mac, FRAME_MAC_BYTES) == 0 ? AUDIT_MAC_VALID : AUDIT_MAC_INVALID;
 }
