@@ -8,6 +8,7 @@
  *------------------------------------------------------------------------*/
 #include "base/base.h"
 
+#include "audit/audit.h"
 #include "fmgr.h"
 #include "gate/gate.h"
 #include "guard/guard.h"
@@ -34,6 +35,7 @@ _PG_init(void)
 		elog(FATAL, "could not initialize libsodium");
 	base_init();
 	keys_init();
+	audit_init();
 	gate_init();
 	types_init();
 	plan_init();

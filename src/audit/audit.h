@@ -49,8 +49,8 @@ typedef enum AuditAction
 
 /*
  * One record.  Strings are UTF-8 and name things, they never are values of
- * sealed columns.  NULL: not known; who and where are then filled in by
- * audit_append().
+ * sealed columns.  NULL: not known.  Without a login_role, who and where are
+ * filled in by audit_append(), as far as they are not given.
  */
 typedef struct AuditRecord
 {
@@ -84,6 +84,59 @@ typedef struct AuditRecord
 #define AUDIT_NO_COUNTS \
 	.values_opened = AUDIT_UNKNOWN, .subjects_opened = AUDIT_UNKNOWN, \
 	.rows_returned = AUDIT_UNKNOWN, .repeated = AUDIT_UNKNOWN
+
+/* What a key was lent for. */
+typedef enum AuditUse
+{
+	AUDIT_USE_OPEN,
+	AUDIT_USE_SEARCH,
+	AUDIT_USES
+} AuditUse;
+
+/* How many more values may be opened before the next record, for the key and role asked about last. */
+typedef struct AuditAllowance
+{
+	uint32		key_id;
+	Oid			role;
+	int32		left;
+} AuditAllowance;
+
+#define AUDIT_ALLOWANCES	16		/* power of 2 */
+
+extern AuditAllowance audit_allowances[AUDIT_USES][AUDIT_ALLOWANCES];
+
+/* audit.c */
+extern void audit_init(void);
+extern void audit_append(const AuditRecord *record, bool wait_for_disk);
+
+/* who.c */
+extern void audit_who(AuditRecord *record);
+extern char *audit_text(const char *text);
+
+/* note.c */
+extern void audit_note(const AuditRecord *record);
+extern bool audit_refuse(const AuditRecord *record, uint32 key_id, int sqlstate);
+extern void audit_settle_refusals(bool all);
+
+/* statement.c */
+extern void audit_value_recorded(AuditUse use, uint32 key_id);
+
+/*
+ * audit_value
+ *		One value is about to be opened, or searched for, with this key.
+ *
+ * Returns when a record of it is on the disk.  53100, 58030.
+ */
+static inline void
+audit_value(AuditUse use, uint32 key_id)
+{
+	AuditAllowance *allowance = &audit_allowances[use][key_id & (AUDIT_ALLOWANCES - 1)];
+
+	if (likely(allowance->left > 0 && allowance->key_id == key_id && allowance->role == GetUserId()))
+		allowance->left--;
+	else
+		audit_value_recorded(use, key_id);
+}
 
 /* record.c */
 extern const char *audit_action_name(AuditAction action);

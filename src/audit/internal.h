@@ -32,4 +32,25 @@ extern void segment_write_frame(unsigned char head[FRAME_HEAD_BYTES], const Audi
 								const char *body, uint32 body_len, const AuditMacKey *mac_key);
 extern SealError segment_mac_key(AuditMacKey *mac_key, uint16 version);
 
+/* audit.c */
+extern int	audit_batch;
+
+extern SealError audit_store(const AuditRecord *records, int count, bool wait);
+extern SealError audit_store_of(Oid database, const AuditRecord *records, int count, bool wait);
+extern void audit_mac_key_refresh(void);
+
+/* who.c */
+extern void who_refresh(void);
+extern void who_text(char *text, size_t text_size, const char *name);
+extern void who_publish(void);
+
+/* digest.c */
+extern bool digest_statement(unsigned char digest[AUDIT_DIGEST_BYTES], const char *text, int location, int len);
+
+/* note.c */
+extern void note_init(void);
+
+/* statement.c */
+extern void statement_init(void);
+
 #endif							/* PGSEAL_AUDIT_INTERNAL_H */

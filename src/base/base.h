@@ -65,6 +65,9 @@ typedef enum SealError
 	SEAL_E_COLUMN_TWICE,		/* name: column */
 	SEAL_E_NOT_SHOWN,			/* name: column */
 	SEAL_E_VIEW_DEFAULT,		/* name: view */
+	SEAL_E_AUDIT_IO,
+	SEAL_E_AUDIT_FULL,
+	SEAL_E_AUDIT_LIMIT,
 	SEAL_E_COUNT
 } SealError;
 

@@ -34,6 +34,18 @@
 #define compat_local_xid()	(MyProc->lxid)
 #endif
 
+/* PG 17 dropped the number of a process from PGPROC; its place in the array is the same everywhere. */
+#define compat_proc_number(proc)	((int) ((proc) - ProcGlobal->allProcs))
+
+/* PG 18 dropped the argument that said whether a portal may run once only. */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_RUN_ARGS
+#define COMPAT_RUN_PASS
+#else
+#define COMPAT_RUN_ARGS		, bool execute_once
+#define COMPAT_RUN_PASS		, execute_once
+#endif
+
 /* PG 16 made inheritance of rights a property of the membership, no longer of the member. */
 #if PG_VERSION_NUM >= 160000
 #define compat_membership_inherits(member_inherits, membership) \

@@ -152,6 +152,15 @@ static const ErrorRow error_table[SEAL_E_COUNT] = {
 	[SEAL_E_VIEW_DEFAULT] = {ERRCODE_FEATURE_NOT_SUPPORTED,
 		gettext_noop("revealing view \"%s\" has column defaults of its own"),
 	gettext_noop("Set the default on the table, and drop the view's with ALTER VIEW ... ALTER COLUMN ... DROP DEFAULT.")},
+	[SEAL_E_AUDIT_IO] = {ERRCODE_IO_ERROR,
+		gettext_noop("audit record could not be stored"),
+	gettext_noop("No value is opened without its record. Look at the file system of seal.audit_directory.")},
+	[SEAL_E_AUDIT_FULL] = {ERRCODE_DISK_FULL,
+		gettext_noop("audit record could not be stored: no space left"),
+	gettext_noop("No value is opened without its record. Make room in the file system of seal.audit_directory.")},
+	[SEAL_E_AUDIT_LIMIT] = {ERRCODE_DISK_FULL,
+		gettext_noop("audit record could not be stored: segments take as much as seal.audit_max_size allows"),
+	gettext_noop("No value is opened without its record. See why segments are not taken into the log, or raise seal.audit_max_size.")},
 };
 
 /*

@@ -4,13 +4,15 @@
  *
  * Floor 3.  The order of the questions is the same everywhere: is this a place
  * where values may be opened, does the ring say the truth, does the key exist,
- * has the role the right.  A refusal is noted before it is raised.
+ * has the role the right.  A refusal is noted before it is raised, an opening is
+ * recorded before the key is lent.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
 #include "gate/internal.h"
 
 #include "access/xact.h"
+#include "audit/audit.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 
@@ -146,6 +148,7 @@ gate_open(uint32 key_id, uint16 version, uint64 subject)
 	error = ask(key_id, VERB_REVEAL);
 	if (unlikely(error != SEAL_OK))
 		refuse(error, key_id, verb_name(VERB_REVEAL));
+	audit_value(AUDIT_USE_OPEN, key_id);
 	return lend(key_id, version, verb_name(VERB_REVEAL));
 }
 
@@ -189,6 +192,7 @@ gate_show(uint32 key_id, uint16 version, uint64 subject)
 	}
 	if (unlikely(error != SEAL_OK))
 		refuse(error, key_id, "show");
+	audit_value(AUDIT_USE_OPEN, key_id);
 	return lend(key_id, version, "show");
 }
 
@@ -202,6 +206,7 @@ gate_search(uint32 key_id)
 	error = ask(key_id, VERB_SEARCH | VERB_REVEAL);
 	if (unlikely(error != SEAL_OK))
 		refuse(error, key_id, verb_name(VERB_SEARCH));
+	audit_value(AUDIT_USE_SEARCH, key_id);
 	key = lend(key_id, 0, verb_name(VERB_SEARCH));
 	if (unlikely(sealkey_token(key) == NULL))
 		refuse(SEAL_E_NOT_SEARCHABLE, key_id, verb_name(VERB_SEARCH));

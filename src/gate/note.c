@@ -2,13 +2,15 @@
  * note.c
  *		Where refusals and changes of rights are told.
  *
- * Floor 3.  One line in the server log for each event: who did what to which
- * key.  Never a value, and never the statement.
+ * Floor 3.  A record of the audit for each event, and a line in the server log
+ * for whoever watches that: who did what to which key.  Never a value, and never
+ * the statement.  The record is what counts; repeated refusals have no line.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
 #include "gate/gate.h"
 
+#include "audit/audit.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -39,18 +41,43 @@ write_line(const GateEvent *event)
 			 errhidecontext(true)));
 }
 
+/* write_record: true for an event that is more than the repetition of a refusal. */
+static bool
+write_record(const GateEvent *event)
+{
+	AuditRecord record = {
+		AUDIT_NO_COUNTS,
+		.action = audit_action_of_name(event->action),
+		.key = event->key,
+		.what = event->what,
+		.detail = audit_text(event->detail),
+	};
+	const RingKey *key;
+
+	if (event->sqlstate == 0)
+	{
+		audit_note(&record);
+		return true;
+	}
+	key = event->key != NULL ? ring_key_by_name(event->key) : NULL;
+	return audit_refuse(&record, key != NULL ? key->id : 0, event->sqlstate);
+}
+
 /*
  * gate_note
  *		Tell one event.  The strings are names, never values.
  *
- * Written whatever log_min_messages says: a superuser can set it for his own
- * session.
+ * A database without the extension has no records, but it can give memberships.
+ * The line is written whatever log_min_messages says: a superuser can set it
+ * for his own session.
  */
 void
 gate_note(const GateEvent *event)
 {
 	int			threshold = log_min_messages;
 
+	if (seal_in_database() && !write_record(event))
+		return;
 	log_min_messages = LOG;
 	PG_TRY();
 	{

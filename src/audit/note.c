@@ -1,0 +1,306 @@
+/*-------------------------------------------------------------------------
+ * note.c
+ *		Records of changes, which a transaction may take back, and of refusals,
+ *		which may come by the thousand.
+ *
+ * Floor 2.  A change is recorded before its transaction commits, as "ok"; when
+ * the transaction or the part of it that made the change ends otherwise, a
+ * second record says so.
+ *
+ * The first refusal of a login, key and reason is recorded at once.  For a
+ * minute others of the same are only counted, and the count is one record.  A
+ * crash of the server loses counts of the last minute.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "audit/shared.h"
+
+#include "access/xact.h"
+#include "nodes/pg_list.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#define WINDOW_USECS	(60 * USECS_PER_SEC)
+#define SETTLE_AT_ONCE	16		/* refusals whose counts are written in one go */
+
+typedef struct Note
+{
+	struct Note *next;
+	SubTransactionId made_in;
+	AuditRecord record;
+} Note;
+
+static Note *notes = NULL;		/* of this transaction, the latest first; in TopTransactionContext */
+
+/* ----------
+ * Changes
+ * ----------
+ */
+
+/* take_back: the changes of a transaction, or of a part of it, did not come to pass. */
+static void
+take_back(SubTransactionId from, const char *outcome)
+{
+	while (notes != NULL && notes->made_in >= from)
+	{
+		notes->record.outcome = outcome;
+		notes->record.at = 0;
+		if (audit_store(&notes->record, 1, false) != SEAL_OK)
+			ereport(LOG_SERVER_ONLY, (errmsg("audit record of a change taken back could not be stored")));
+		notes = notes->next;
+	}
+}
+
+/* follow_transaction: transaction callback. */
+static void
+follow_transaction(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT)
+		take_back(InvalidSubTransactionId, "aborted");
+	else if (event == XACT_EVENT_PREPARE)
+		take_back(InvalidSubTransactionId, "prepared");
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE || event == XACT_EVENT_COMMIT)
+		notes = NULL;
+}
+
+/* follow_subtransaction: subtransaction callback; what is committed belongs to the parent. */
+static void
+follow_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		take_back(mine, "aborted");
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		for (Note *note = notes; note != NULL && note->made_in >= mine; note = note->next)
+			note->made_in = parent;
+	}
+}
+
+void
+note_init(void)
+{
+	RegisterXactCallback(follow_transaction, NULL);
+	RegisterSubXactCallback(follow_subtransaction, NULL);
+}
+
+/* kept: a copy of a text in the current context, or NULL. */
+static const char *
+kept(const char *text)
+{
+	return text != NULL ? pstrdup(text) : NULL;
+}
+
+/* remember: until the transaction ends. */
+static void
+remember(const AuditRecord *record)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	Note	   *note = palloc(sizeof(Note));
+
+	note->record = *record;
+	note->record.key = kept(record->key);
+	note->record.what = kept(record->what);
+	note->record.detail = kept(record->detail);
+	note->record.relation = kept(record->relation);
+	note->record.row_key = kept(record->row_key);
+	note->record.purpose = kept(record->purpose);
+	note->record.actor = kept(record->actor);
+	note->record.xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	note->made_in = GetCurrentSubTransactionId();
+	note->next = notes;
+	notes = note;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * audit_note
+ *		Record a change that this transaction makes.  53100, 58030: then it must not be made.
+ */
+void
+audit_note(const AuditRecord *record)
+{
+	audit_append(record, true);
+	remember(record);
+}
+
+/* ----------
+ * Refusals
+ * ----------
+ */
+
+/* settled: the record that tells a count; false when there is none to tell. */
+static bool
+settled(AuditRecord *record, char outcome[6], Refusal *refusal)
+{
+	if (refusal->repeated == 0)
+		return false;
+	*record = (AuditRecord) {
+		AUDIT_NO_COUNTS,
+		.action = AUDIT_REFUSE,
+		.login_role = NameStr(refusal->login_role),
+		.what = NameStr(refusal->what),
+		.key = NameStr(refusal->key)[0] != '\0' ? NameStr(refusal->key) : NULL,
+		.detail = "repeated within a minute",
+	};
+	strlcpy(outcome, unpack_sql_state(refusal->sqlstate), 6);
+	record->outcome = outcome;
+	record->repeated = refusal->repeated;
+	return true;
+}
+
+/* is_over: has the minute of a refusal passed? */
+static bool
+is_over(const Refusal *refusal, TimestampTz now)
+{
+	return OidIsValid(refusal->database) && refusal->since + WINDOW_USECS <= now;
+}
+
+/* note_next_settling: when the first minute ends that somebody counts in. */
+static void
+note_next_settling(void)
+{
+	TimestampTz next = 0;
+
+	for (int i = 0; i < REFUSAL_COUNT; i++)
+	{
+		Refusal    *refusal = &audit_shared->refusals[i];
+
+		if (OidIsValid(refusal->database) && refusal->repeated > 0 &&
+			(next == 0 || refusal->since + WINDOW_USECS < next))
+			next = refusal->since + WINDOW_USECS;
+	}
+	pg_atomic_write_u64(&audit_shared->next_settling, next);
+}
+
+/* take_over: move refusals whose minute is over, or all, out of the table; their number. */
+static int
+take_over(Refusal *taken, bool all)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int			count = 0;
+
+	LWLockAcquire(audit_shared->refusal_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < REFUSAL_COUNT && count < SETTLE_AT_ONCE; i++)
+	{
+		Refusal    *refusal = &audit_shared->refusals[i];
+
+		if (OidIsValid(refusal->database) && (all || is_over(refusal, now)))
+		{
+			taken[count++] = *refusal;
+			refusal->database = InvalidOid;
+		}
+	}
+	note_next_settling();
+	LWLockRelease(audit_shared->refusal_lock);
+	return count;
+}
+
+/*
+ * audit_settle_refusals
+ *		Write the counts of refusals whose minute is over; all of them when the server stops.
+ *
+ * Raises nothing: whoever comes by does it for others.
+ */
+void
+audit_settle_refusals(bool all)
+{
+	uint64		due = pg_atomic_read_u64(&audit_shared->next_settling);
+	Refusal		taken[SETTLE_AT_ONCE];
+	int			count;
+
+	if (!all && (due == 0 || GetCurrentTimestamp() < (TimestampTz) due))
+		return;
+	do
+	{
+		count = take_over(taken, all);
+		for (int i = 0; i < count; i++)
+		{
+			AuditRecord record;
+			char		outcome[6];
+
+			if (settled(&record, outcome, &taken[i]) &&
+				audit_store_of(taken[i].database, &record, 1, false) != SEAL_OK)
+				ereport(LOG_SERVER_ONLY, (errmsg("audit record of repeated refusals could not be stored")));
+		}
+	} while (count == SETTLE_AT_ONCE);
+}
+
+/* is_like: is a refusal counted in this place of the table? */
+static bool
+is_like(const Refusal *refusal, Oid login, uint32 key_id, int sqlstate)
+{
+	return refusal->database == MyDatabaseId && refusal->login == login &&
+		refusal->key_id == key_id && refusal->sqlstate == sqlstate;
+}
+
+/* find_refusal: the place of a refusal, else a free one, else NULL. */
+static Refusal *
+find_refusal(Oid login, uint32 key_id, int sqlstate)
+{
+	Refusal    *vacant = NULL;
+
+	for (int i = 0; i < REFUSAL_COUNT; i++)
+	{
+		Refusal    *refusal = &audit_shared->refusals[i];
+
+		if (is_like(refusal, login, key_id, sqlstate))
+			return refusal;
+		if (!OidIsValid(refusal->database))
+			vacant = refusal;
+	}
+	return vacant;
+}
+
+/* count: true when a refusal is only counted; else it is to be written, and begins a minute. */
+static bool
+count(const AuditRecord *record, uint32 key_id, int sqlstate, const char *login_role)
+{
+	Oid			login = GetAuthenticatedUserId();
+	TimestampTz now = GetCurrentTimestamp();
+	Refusal    *refusal;
+	bool		counted = false;
+
+	LWLockAcquire(audit_shared->refusal_lock, LW_EXCLUSIVE);
+	refusal = find_refusal(login, key_id, sqlstate);
+	counted = refusal != NULL && OidIsValid(refusal->database);
+	if (counted)
+		refusal->repeated++;
+	else if (refusal != NULL)
+	{
+		*refusal = (Refusal) {
+			.database = MyDatabaseId,.login = login,.key_id = key_id,.sqlstate = sqlstate,.since = now
+		};
+		strlcpy(NameStr(refusal->login_role), login_role, NAMEDATALEN);
+		strlcpy(NameStr(refusal->key), record->key != NULL ? record->key : "", NAMEDATALEN);
+		strlcpy(NameStr(refusal->what), record->what != NULL ? record->what : "", NAMEDATALEN);
+	}
+	note_next_settling();
+	LWLockRelease(audit_shared->refusal_lock);
+	return counted;
+}
+
+/*
+ * audit_refuse
+ *		Record a refusal, or count it.
+ *
+ *	key_id		0 for none, and for one that the ring does not have
+ *
+ * True when it was written, not only counted.  The refusal stands even if no
+ * record can be stored.
+ */
+bool
+audit_refuse(const AuditRecord *record, uint32 key_id, int sqlstate)
+{
+	AuditRecord whole = *record;
+
+	audit_settle_refusals(false);
+	who_refresh();
+	audit_mac_key_refresh();
+	audit_who(&whole);
+	if (count(&whole, key_id, sqlstate, whole.login_role))
+		return false;
+	whole.outcome = unpack_sql_state(sqlstate);
+	if (audit_store(&whole, 1, true) != SEAL_OK)
+		ereport(LOG_SERVER_ONLY, (errmsg("audit record of a refusal could not be stored")));
+	return true;
+}

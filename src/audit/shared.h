@@ -1,0 +1,103 @@
+/*-------------------------------------------------------------------------
+ * shared.h
+ *		What all processes know of the segments; inside the audit room only.
+ *
+ * Floor 2.  Locks, in the order in which they are taken: directory (which
+ * database has which slot), a slot's flush (one fsync at a time), a slot's
+ * append (end of the file, tail).  Refusals has its own and is held alone.
+ *
+ *		end			where the next record goes in the current segment
+ *		written		bytes of records of this slot, ever; never goes back
+ *		flushed		as many of them are on the disk
+ *		tail		the last written - flushed bytes, to be written once more
+ *					after a failed fsync
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#ifndef PGSEAL_AUDIT_SHARED_H
+#define PGSEAL_AUDIT_SHARED_H
+
+#include "audit/internal.h"
+
+#include "port/atomics.h"
+#include "storage/lwlock.h"
+
+#define SLOT_COUNT			32		/* databases that write at a time */
+#define TAIL_BYTES			(64 * 1024)
+#define REFUSAL_COUNT		256
+
+typedef struct Slot
+{
+	Oid			database;		/* InvalidOid: free; changes under directory and append */
+	uint32		number;			/* of the current segment; 0: none */
+	uint32		end;
+	bool		failed;			/* the current segment takes no more */
+	pg_atomic_uint64 last_used;
+	uint64		written;
+	pg_atomic_uint64 flushed;
+	uint32		tail_len;
+	LWLock	   *flush_lock;
+	LWLock	   *append_lock;
+	char		tail[TAIL_BYTES];
+} Slot;
+
+/* Refusals of one login, key and reason within a minute. */
+typedef struct Refusal
+{
+	Oid			database;		/* InvalidOid: free */
+	Oid			login;
+	uint32		key_id;			/* 0: none, or none of the ring */
+	int			sqlstate;
+	TimestampTz since;			/* when the first of them was written */
+	int64		repeated;		/* how many were not */
+	NameData	login_role;
+	NameData	key;
+	NameData	what;
+} Refusal;
+
+/* What a parallel worker takes from its leader. */
+typedef struct Leader
+{
+	pg_atomic_uint64 statement; /* of the top-level statement that runs; 0: none yet */
+	char		address[NAMEDATALEN];
+} Leader;
+
+typedef struct AuditShared
+{
+	unsigned char start[AUDIT_START_BYTES];
+	TimestampTz started_at;
+	pg_atomic_uint32 last_number;	/* of a segment */
+	pg_atomic_uint64 last_serial;	/* of a record */
+	pg_atomic_uint64 last_statement;
+	pg_atomic_uint64 bytes_on_disk; /* what all segments take */
+	pg_atomic_uint64 next_settling; /* when a minute of refusals ends; 0: none is counted */
+	LWLock	   *directory_lock;
+	LWLock	   *refusal_lock;
+	Refusal		refusals[REFUSAL_COUNT];
+	Slot		slots[SLOT_COUNT];
+	Leader		leaders[FLEXIBLE_ARRAY_MEMBER]; /* by process */
+} AuditShared;
+
+/* shared.c */
+extern AuditShared *audit_shared;
+
+extern void shared_init(void);
+
+/* file.c */
+extern char *audit_directory;
+extern bool audit_sync;
+extern int	audit_max_size;
+
+extern void file_path(char path[MAXPGPATH], const AuditSegmentId *id);
+extern SealError file_create(const AuditSegmentId *id);
+extern int	file_open(const AuditSegmentId *id);
+extern bool file_sync(int fd);
+extern void file_cut(const AuditSegmentId *id, uint32 size);
+extern uint64 file_bytes_of_all(void);
+
+/* write.c */
+extern SealError write_frames(Oid database, const char *frames, uint32 len, bool wait);
+extern void write_segment_id(AuditSegmentId *id, Oid database, uint32 number);
+extern void write_finish(void);
+
+#endif							/* PGSEAL_AUDIT_SHARED_H */

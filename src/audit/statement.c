@@ -1,0 +1,521 @@
+/*-------------------------------------------------------------------------
+ * statement.c
+ *		What a top-level statement opens: open, progress, close.
+ *
+ * Floor 2.  All that functions, loops and triggers inside a statement open is
+ * the statement's.  For each key, role and use there is an account: its first
+ * record is on the disk before the first value, another before each further
+ * batch, and one with the total is written when the statement ends, however it
+ * ends.
+ *
+ *		a query			from its first run until its executor ends: a portal that
+ *						is read in pieces is one statement
+ *		a command		until it returns; a FETCH is a statement of its own, and
+ *						so is a CALL or DO, whatever transactions it ends inside
+ *		planning		belongs to the query that is run next
+ *		outside			until the transaction ends
+ *
+ * A parallel worker keeps accounts of its own under its leader's statement.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "audit/shared.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "utils/memutils.h"
+
+#define ACCOUNTS_AT_FIRST	8
+#define NAME_BYTES			(4 * NAMEDATALEN)
+#define OK					"ok"
+#define ABORTED				"aborted"
+
+typedef struct Account
+{
+	AuditUse	use;
+	uint32		key_id;
+	Oid			role;
+	int64		granted;		/* values that records speak for */
+	int32		left;			/* of them, when this account is not in its allowance */
+	char		key[NAMEDATALEN];
+	char		role_name[NAME_BYTES];
+} Account;
+
+/* The statement that runs; without an owner until a query is run. */
+typedef struct Statement
+{
+	QueryDesc  *owner;			/* NULL for a command, and outside */
+	bool		begun;			/* by a query or command */
+	uint64		id;				/* 0: nothing was recorded yet */
+	const char *text;
+	int			location;
+	int			len;
+	int64		rows;
+	char		failure[6];		/* SQLSTATE; empty: none is known */
+} Statement;
+
+static const AuditAction first_action[AUDIT_USES] = {AUDIT_OPEN, AUDIT_SEARCH};
+static const char *const use_names[AUDIT_USES] = {"reveal", "search"};
+
+AuditAllowance audit_allowances[AUDIT_USES][AUDIT_ALLOWANCES];
+
+static Statement statement;
+static int	depth = 0;			/* of queries and commands inside each other */
+static Account *accounts = NULL;
+static int	account_count = 0;
+static int	account_room = 0;
+
+static ExecutorRun_hook_type prev_run_hook = NULL;
+static ExecutorFinish_hook_type prev_finish_hook = NULL;
+static ExecutorEnd_hook_type prev_end_hook = NULL;
+static ProcessUtility_hook_type prev_utility_hook = NULL;
+
+/* ----------
+ * Accounts
+ * ----------
+ */
+
+/* my_leader: where this process, or the leader it works for, keeps its statement. */
+static Leader *
+my_leader(void)
+{
+	PGPROC	   *proc = IsParallelWorker() && MyProc->lockGroupLeader != NULL ?
+	MyProc->lockGroupLeader : MyProc;
+
+	return &audit_shared->leaders[compat_proc_number(proc)];
+}
+
+/* statement_id: drawn by whoever first opens something in it, leader or worker. */
+static uint64
+statement_id(void)
+{
+	pg_atomic_uint64 *shared = &my_leader()->statement;
+	uint64		id = pg_atomic_read_u64(shared);
+	uint64		fresh;
+
+	if (statement.id != 0)
+		return statement.id;
+	if (id == 0)
+	{
+		fresh = pg_atomic_add_fetch_u64(&audit_shared->last_statement, 1);
+		if (pg_atomic_compare_exchange_u64(shared, &id, fresh))
+			id = fresh;
+	}
+	statement.id = id;
+	return id;
+}
+
+/* allowance_of: where an account's allowance is, or would be. */
+static AuditAllowance *
+allowance_of(AuditUse use, uint32 key_id)
+{
+	return &audit_allowances[use][key_id & (AUDIT_ALLOWANCES - 1)];
+}
+
+/* is_allowance_of: is it this account's now? */
+static bool
+is_allowance_of(const AuditAllowance *allowance, const Account *account)
+{
+	return allowance->key_id == account->key_id && allowance->role == account->role;
+}
+
+/* values_of: how many values an account has let through. */
+static int64
+values_of(const Account *account)
+{
+	const AuditAllowance *allowance = allowance_of(account->use, account->key_id);
+
+	return account->granted - (is_allowance_of(allowance, account) ? allowance->left : account->left);
+}
+
+/* find_account: of this statement, NULL when it has none. */
+static Account *
+find_account(AuditUse use, uint32 key_id, Oid role)
+{
+	for (int i = 0; i < account_count; i++)
+	{
+		Account    *account = &accounts[i];
+
+		if (account->use == use && account->key_id == key_id && account->role == role)
+			return account;
+	}
+	return NULL;
+}
+
+/* put_aside: keep what is left of an allowance that another account needs the place of. */
+static void
+put_aside(AuditUse use, AuditAllowance *allowance)
+{
+	Account    *account = find_account(use, allowance->key_id, allowance->role);
+
+	if (account != NULL)
+		account->left = allowance->left;
+	*allowance = (AuditAllowance) {0, InvalidOid, 0};
+}
+
+/* make_place: for one more account. */
+static void
+make_place(void)
+{
+	if (account_count < account_room)
+		return;
+	if (accounts == NULL)
+		accounts = MemoryContextAlloc(TopMemoryContext, ACCOUNTS_AT_FIRST * sizeof(Account));
+	else
+		accounts = repalloc(accounts, 2 * account_room * sizeof(Account));
+	account_room = Max(ACCOUNTS_AT_FIRST, 2 * account_room);
+}
+
+/* new_account: nothing is recorded of it yet, and it is not counted among the others. */
+static Account *
+new_account(AuditUse use, uint32 key_id, Oid role)
+{
+	const RingKey *key = ring_key_by_id(key_id);
+	AuditRecord who = {AUDIT_NO_COUNTS};
+	Account    *account;
+
+	make_place();
+	account = &accounts[account_count];
+	*account = (Account) {.use = use,.key_id = key_id,.role = role};
+	who_refresh();
+	audit_who(&who);
+	strlcpy(account->role_name, who.role, NAME_BYTES);
+	strlcpy(account->key, key != NULL ? NameStr(key->name) : "", NAMEDATALEN);
+	return account;
+}
+
+/* account_record: what all records of an account say. */
+static AuditRecord
+account_record(const Account *account)
+{
+	return (AuditRecord) {
+		AUDIT_NO_COUNTS,
+		.statement = statement.id,
+		.role = account->role_name,
+		.key = account->key,
+		.what = use_names[account->use],
+	};
+}
+
+/* record_first: open, or search. */
+static void
+record_first(const Account *account)
+{
+	AuditRecord record;
+
+	(void) statement_id();
+	record = account_record(account);
+	record.action = first_action[account->use];
+	if (statement.begun)
+		record.has_digest = digest_statement(record.digest, statement.text, statement.location, statement.len);
+	else
+		record.has_digest = digest_statement(record.digest, debug_query_string, -1, 0);
+	audit_append(&record, account->use == AUDIT_USE_OPEN);
+}
+
+/* record_progress: before one more batch. */
+static void
+record_progress(const Account *account)
+{
+	AuditRecord record = account_record(account);
+
+	record.action = AUDIT_PROGRESS;
+	record.values_opened = account->granted;
+	audit_append(&record, account->use == AUDIT_USE_OPEN);
+}
+
+/* ----------
+ * The end of a statement
+ * ----------
+ */
+
+/* close_record: the record with its total. */
+static AuditRecord
+close_record(const Account *account, const char *outcome)
+{
+	AuditRecord record = account_record(account);
+
+	record.action = AUDIT_CLOSE;
+	record.outcome = outcome;
+	record.values_opened = values_of(account);
+	record.rows_returned = IsParallelWorker() ? AUDIT_UNKNOWN : statement.rows;
+	return record;
+}
+
+/* close_accounts: written, not waited for. */
+static void
+close_accounts(const char *outcome)
+{
+	AuditRecord records[ACCOUNTS_AT_FIRST];
+	SealError	error = SEAL_OK;
+
+	for (int i = 0; i < account_count; i += ACCOUNTS_AT_FIRST)
+	{
+		int			count = Min(account_count - i, ACCOUNTS_AT_FIRST);
+
+		for (int j = 0; j < count; j++)
+			records[j] = close_record(&accounts[i + j], outcome);
+		if (error == SEAL_OK)
+			error = audit_store(records, count, false);
+	}
+	if (error != SEAL_OK)
+		ereport(LOG_SERVER_ONLY, (errmsg("audit record of the end of a statement could not be stored")));
+}
+
+/* failure: outcome of a statement that failed. */
+static const char *
+failure(void)
+{
+	return statement.failure[0] != '\0' ? statement.failure : ABORTED;
+}
+
+/*
+ * end_statement
+ *		Close its accounts.  Raises nothing.
+ */
+static void
+end_statement(const char *outcome)
+{
+	if (account_count > 0)
+	{
+		close_accounts(outcome);
+		account_count = 0;
+		memset(audit_allowances, 0, sizeof(audit_allowances));
+	}
+	if (!IsParallelWorker() && pg_atomic_read_u64(&my_leader()->statement) != 0)
+		pg_atomic_write_u64(&my_leader()->statement, 0);
+	statement = (Statement) {.rows = AUDIT_UNKNOWN};
+}
+
+/* end_session: before_shmem_exit; whatever runs is aborted. */
+static void
+end_session(int code, Datum arg)
+{
+	end_statement(ABORTED);
+}
+
+/*
+ * follow_transaction
+ *		Transaction callback: what is open outside of a statement ends here.
+ */
+static void
+follow_transaction(XactEvent event, void *arg)
+{
+	if (depth > 0)
+		return;
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
+		end_statement(failure());
+	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PARALLEL_COMMIT || event == XACT_EVENT_PREPARE)
+		end_statement(OK);
+}
+
+/* follow_subtransaction: subtransaction callback; a statement that fails after a savepoint ends with it. */
+static void
+follow_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	if (depth == 0 && event == SUBXACT_EVENT_ABORT_SUB)
+		end_statement(failure());
+}
+
+/* ----------
+ * Values
+ * ----------
+ */
+
+/* first_account: an account whose first record is on its way; the session closes it if nobody else does. */
+static Account *
+first_account(AuditUse use, uint32 key_id, Oid role)
+{
+	static bool registered = false;
+	Account    *account = new_account(use, key_id, role);
+
+	if (!registered)
+		before_shmem_exit(end_session, (Datum) 0);
+	registered = true;
+	record_first(account);
+	account_count++;
+	return account;
+}
+
+/*
+ * audit_value_recorded
+ *		A value that no record speaks for yet: the record comes first.
+ */
+void
+audit_value_recorded(AuditUse use, uint32 key_id)
+{
+	AuditAllowance *allowance = allowance_of(use, key_id);
+	Oid			role = GetUserId();
+	Account    *account;
+
+	put_aside(use, allowance);
+	account = find_account(use, key_id, role);
+	if (account == NULL)
+		account = first_account(use, key_id, role);
+	else if (account->left == 0)
+		record_progress(account);
+	if (account->left == 0)
+	{
+		account->left = audit_batch;
+		account->granted += audit_batch;
+	}
+	*allowance = (AuditAllowance) {key_id, role, account->left - 1};
+}
+
+/* ----------
+ * Hooks.  Whoever was here first goes first.
+ * ----------
+ */
+
+/* begin: a query or command; inside another it is part of that. */
+static void
+begin(QueryDesc *owner, const char *text, int location, int len)
+{
+	static bool published = false;
+
+	if (depth > 0 || (statement.begun && owner != NULL && statement.owner == owner))
+		return;
+	if (statement.begun)
+		end_statement(OK);
+	if (!published)
+		who_publish();
+	published = true;
+	statement.begun = true;
+	statement.owner = owner;
+	statement.text = text;
+	statement.location = location;
+	statement.len = len;
+	statement.failure[0] = '\0';
+}
+
+/* leave_failed: in a PG_CATCH, a query or command has failed. */
+static void
+leave_failed(void)
+{
+	depth--;
+	if (depth == 0)
+		strlcpy(statement.failure, unpack_sql_state(geterrcode()), sizeof(statement.failure));
+}
+
+/* add_rows: to what the statement returned. */
+static void
+add_rows(uint64 rows)
+{
+	statement.rows = Max(statement.rows, 0) + (int64) rows;
+}
+
+/* run_query: ExecutorRun_hook. */
+static void
+run_query(QueryDesc *query, ScanDirection direction, uint64 count COMPAT_RUN_ARGS)
+{
+	begin(query, query->sourceText, query->plannedstmt->stmt_location, query->plannedstmt->stmt_len);
+	depth++;
+	PG_TRY();
+	{
+		if (prev_run_hook)
+			(*prev_run_hook) (query, direction, count COMPAT_RUN_PASS);
+		else
+			standard_ExecutorRun(query, direction, count COMPAT_RUN_PASS);
+	}
+	PG_CATCH();
+	{
+		leave_failed();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	depth--;
+	if (depth == 0)
+		add_rows(query->estate->es_processed);
+}
+
+/* finish_query: ExecutorFinish_hook; triggers run in it. */
+static void
+finish_query(QueryDesc *query)
+{
+	begin(query, query->sourceText, query->plannedstmt->stmt_location, query->plannedstmt->stmt_len);
+	depth++;
+	PG_TRY();
+	{
+		if (prev_finish_hook)
+			(*prev_finish_hook) (query);
+		else
+			standard_ExecutorFinish(query);
+	}
+	PG_CATCH();
+	{
+		leave_failed();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	depth--;
+}
+
+/* end_query: ExecutorEnd_hook. */
+static void
+end_query(QueryDesc *query)
+{
+	if (prev_end_hook)
+		(*prev_end_hook) (query);
+	else
+		standard_ExecutorEnd(query);
+	if (depth == 0 && statement.owner == query)
+		end_statement(OK);
+}
+
+/* next_utility: the next hook, or the standard one. */
+static void
+next_utility(PlannedStmt *command, const char *text, bool read_only_tree,
+			 ProcessUtilityContext context, ParamListInfo params,
+			 QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	ProcessUtility_hook_type next = prev_utility_hook ? prev_utility_hook : standard_ProcessUtility;
+
+	(*next) (command, text, read_only_tree, context, params, environment, dest, completion);
+}
+
+/* run_utility: ProcessUtility_hook. */
+static void
+run_utility(PlannedStmt *command, const char *text, bool read_only_tree,
+			ProcessUtilityContext context, ParamListInfo params,
+			QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	begin(NULL, text, command->stmt_location, command->stmt_len);
+	depth++;
+	PG_TRY();
+	{
+		next_utility(command, text, read_only_tree, context, params, environment, dest, completion);
+	}
+	PG_CATCH();
+	{
+		leave_failed();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	depth--;
+	if (depth > 0)
+		return;
+	if (completion != NULL)
+		add_rows(completion->nprocessed);
+	end_statement(OK);
+}
+
+void
+statement_init(void)
+{
+	statement.rows = AUDIT_UNKNOWN;
+	prev_run_hook = ExecutorRun_hook;
+	ExecutorRun_hook = run_query;
+	prev_finish_hook = ExecutorFinish_hook;
+	ExecutorFinish_hook = finish_query;
+	prev_end_hook = ExecutorEnd_hook;
+	ExecutorEnd_hook = end_query;
+	prev_utility_hook = ProcessUtility_hook;
+	ProcessUtility_hook = run_utility;
+	RegisterXactCallback(follow_transaction, NULL);
+	RegisterSubXactCallback(follow_subtransaction, NULL);
+}
