@@ -1,0 +1,104 @@
+# Segments.pm: reads audit segments from outside, as doc/storage_format.md describes them.
+#
+# A second implementation on purpose: it shares nothing with src/audit.
+package Segments;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use PostgreSQL::Test::Utils qw(slurp_file);
+
+our @EXPORT = qw(segment_files segment_records records short);
+
+my @actions = qw(none insert update delete truncate open progress close refuse search export key grant
+  protect admit break_glass limit erase purge setting admin);
+my @texts = (2, 4 .. 10, 13 .. 17);
+my @names = qw(none action outcome at login_role session_role role actor purpose address application xid
+  statement relation row_key key what detail subject values_opened subjects_opened rows_returned repeated digest);
+my %is_text = map { $_ => 1 } @texts;
+
+my @crc_table = map {
+	my $crc = $_;
+	$crc = $crc & 1 ? ($crc >> 1) ^ 0x82F63B78 : $crc >> 1 foreach 1 .. 8;
+	$crc
+} 0 .. 255;
+
+# crc32c BYTES: Castagnoli's, reflected.
+sub crc32c
+{
+	my $crc = 0xFFFFFFFF;
+	$crc = $crc_table[ ($crc ^ $_) & 0xFF ] ^ ($crc >> 8) foreach unpack 'C*', $_[0];
+	return $crc ^ 0xFFFFFFFF;
+}
+
+# segment_files NODE: paths of all segments, in the order of their names.
+sub segment_files
+{
+	my ($node, $folder) = @_;
+	$folder //= $node->data_dir . '/pg_seal';
+	return sort glob "$folder/*/*";
+}
+
+# body FIELDS: a record's fields; dies on what the format does not allow.
+sub body
+{
+	my ($bytes) = @_;
+	my ($version, @rest) = unpack 'C (C n/a)*', $bytes;
+	my %record;
+	my $last = 0;
+
+	die "version $version" if $version != 1;
+	while (my ($tag, $value) = splice @rest, 0, 2)
+	{
+		die "tag $tag after $last" if $tag <= $last || $tag > $#names;
+		$last = $tag;
+		$record{ $names[$tag] } =
+		    $tag == 1  ? $actions[ unpack 'C', $value ]
+		  : $tag == 23 ? unpack('H*', $value)
+		  : $is_text{$tag} ? $value
+		  :              unpack('q>', $value);
+	}
+	return \%record;
+}
+
+# segment_records PATH: the records of one segment; dies when its head is none.
+sub segment_records
+{
+	my ($path) = @_;
+	my $bytes = slurp_file($path);
+	my @records;
+	my $at = 64;
+
+	die "$path: no head" if length $bytes < 64 || substr($bytes, 0, 8) ne 'pgsealA1' || unpack('N', substr $bytes, 60) != crc32c(substr $bytes, 0, 60);
+	my $name = sprintf '%s.%08x', unpack('H32 N', substr $bytes, 12);
+	die "$path: is $name" if $path !~ /\/\Q$name\E$/;
+	while ($at + 36 <= length $bytes)
+	{
+		my ($len, $crc, $serial, $key_version, $zero, $mac) = unpack 'N N Q> n n H32', substr $bytes, $at;
+		last if $len == 0 || $at + 36 + $len > length $bytes;
+		last if $crc != crc32c(substr($bytes, $at, 4) . substr($bytes, $at + 8, 28 + $len));
+		push @records, { %{ body(substr $bytes, $at + 36, $len) }, serial => $serial, key_version => $key_version, mac => $mac, path => $path };
+		$at += 36 + $len;
+	}
+	return @records;
+}
+
+# records NODE, FIELD => VALUE...: of all segments, as they were numbered, each serial number of a start once.
+sub records
+{
+	my ($node, %wanted) = @_;
+	my $folder = delete $wanted{folder};
+	my %seen;
+	my @all = grep { !$seen{ $_->{path} =~ s/\..*//r . $_->{serial} }++ } map { segment_records($_) } segment_files($node, $folder);
+	return grep { my $record = $_; !grep { ($record->{$_} // '') ne $wanted{$_} } keys %wanted } @all;
+}
+
+# short RECORD...: action, outcome unless ok, values; for comparisons.
+sub short
+{
+	return join ' ', map {
+		$_->{action} . ($_->{outcome} ne 'ok' ? "!$_->{outcome}" : '') . (defined $_->{values_opened} ? "=$_->{values_opened}" : '')
+	} @_;
+}
+
+1;
