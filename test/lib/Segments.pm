@@ -8,7 +8,7 @@ use warnings;
 use Exporter 'import';
 use PostgreSQL::Test::Utils qw(slurp_file);
 
-our @EXPORT = qw(segment_files segment_records records short);
+our @EXPORT = qw(segment_files segment_records records start_of short);
 
 my @actions = qw(none insert update delete truncate open progress close refuse search export key grant
   protect admit break_glass limit erase purge setting admin);
@@ -83,13 +83,20 @@ sub segment_records
 	return @records;
 }
 
+# start_of PATH: which start of a server wrote it.
+sub start_of
+{
+	my ($path) = @_;
+	return $path =~ /([0-9a-f]{32})\.[0-9a-f]{8}$/ ? $1 : die "$path: no segment";
+}
+
 # records NODE, FIELD => VALUE...: of all segments, as they were numbered, each serial number of a start once.
 sub records
 {
 	my ($node, %wanted) = @_;
 	my $folder = delete $wanted{folder};
 	my %seen;
-	my @all = grep { !$seen{ $_->{path} =~ s/\..*//r . $_->{serial} }++ } map { segment_records($_) } segment_files($node, $folder);
+	my @all = grep { !$seen{ start_of($_->{path}) . $_->{serial} }++ } map { segment_records($_) } segment_files($node, $folder);
 	return grep { my $record = $_; !grep { ($record->{$_} // '') ne $wanted{$_} } keys %wanted } @all;
 }
 
