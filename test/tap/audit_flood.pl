@@ -1,0 +1,45 @@
+# audit_flood.pl: refusals by the thousand neither fill the disk nor hide others.
+#
+# Not a pg_regress test: it reads segment files and the server log, and waits a minute.
+use strict;
+use warnings;
+use Pgseal;
+use Segments;
+use Test::More;
+
+my $node = new_node('audit_flood');
+$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION pgseal;
+CREATE ROLE lab_app LOGIN;
+CREATE ROLE lab_other LOGIN;
+CREATE ROLE lab_third LOGIN;
+SELECT seal.create_key('nir'), seal.create_key('note');
+SELECT seal.grant_key('note', 'lab_app', '{seal,reveal}');
+CREATE TABLE patient (id integer PRIMARY KEY, note sealed_text(note), nir sealed_text(nir));
+GRANT ALL ON patient TO lab_app, lab_other, lab_third;
+SQL
+as_role($node, 'lab_app', q{INSERT INTO patient VALUES (1, 'asthma')});
+
+my $reveal = 'SELECT seal.reveal(note) FROM patient';
+my $log_start = -s $node->logfile;
+$node->psql('postgres', "\\set ON_ERROR_STOP 0\n" . "$reveal;\n" x 2000, extra_params => [ '--username' => 'lab_other' ]);
+as_role($node, 'lab_other', 'SELECT seal.show(note) FROM patient');
+is(short(records($node, action => 'refuse')), 'refuse!42501', 'the first refusal is recorded at once, and only the first');
+my @lines = log_since($node, $log_start) =~ /LOG:  pgseal: refuse/g;
+is(scalar @lines, 1, 'as in the server log');
+
+error_of($node, 'lab_third', $reveal);
+error_of($node, 'lab_other', q{INSERT INTO patient (id, nir) VALUES (2, 'x')});
+error_of($node, 'lab_other', q{SELECT seal.create_key('mine')});
+is(join(' ', map { $_->{login_role} . ':' . ($_->{key} // $_->{what}) } records($node, action => 'refuse')),
+	'lab_other:note lab_third:note lab_other:nir lab_other:seal.create_key', 'another login, key or reason is not hidden');
+
+# A count is written when its minute is over, by whoever comes next.
+$node->safe_psql('postgres', 'SELECT pg_sleep(61)');
+as_role($node, 'lab_app', $reveal);
+my @counts = records($node, action => 'refuse', detail => 'repeated within a minute');
+is(join(' ', map { "$_->{login_role}:$_->{key}:$_->{outcome}:$_->{repeated}" } @counts), 'lab_other:note:42501:2000', 'the others are one record with their number');
+error_of($node, 'lab_other', $reveal);
+is(scalar(records($node, action => 'refuse', login_role => 'lab_other', key => 'note', outcome => '42501')), 3, 'and the next is recorded again');
+$node->stop;
+done_testing();
