@@ -90,13 +90,18 @@ like(log_since($node, $offset), qr/LOG:  pgseal: grant grant key=note to=lab_nob
 $offset = -s $node->logfile;
 is(error_of($node, 'lab_nobody', q{SELECT seal.revoke_key('note', 'lab_nobody')}), '', 'taken away again');
 like(log_since($node, $offset), qr/LOG:  pgseal: grant revoke key=note from=lab_nobody verbs=seal,search,reveal login=lab_nobody/, 'told too');
+# Roles that were not refused before: a repetition within a minute is counted, not told.
+$node->safe_psql('postgres', 'CREATE ROLE lab_stranger LOGIN; CREATE ROLE lab_root LOGIN SUPERUSER');
 $offset = -s $node->logfile;
-is(error_of($node, 'lab_nobody', $read), $denied, 'refused');
-like(log_since($node, $offset), qr/LOG:  pgseal: refuse reveal key=note sqlstate=42501 login=lab_nobody session=lab_nobody role=lab_nobody$/m,
+is(error_of($node, 'lab_stranger', $read), $denied, 'refused');
+like(log_since($node, $offset), qr/LOG:  pgseal: refuse reveal key=note sqlstate=42501 login=lab_stranger session=lab_stranger role=lab_stranger$/m,
 	'a refusal is told with its SQLSTATE');
 $offset = -s $node->logfile;
-error_of($node, 'lab_dba', "SET ROLE lab_app; $read");
-like(log_since($node, $offset), qr/LOG:  pgseal: refuse reveal key=note sqlstate=42501 login=lab_dba session=lab_dba role=lab_app$/m,
+is(error_of($node, 'lab_stranger', $read), $denied, 'refused again');
+unlike(log_since($node, $offset), qr/LOG:  pgseal:/, 'and not told again');
+$offset = -s $node->logfile;
+error_of($node, 'lab_root', "SET ROLE lab_app; $read");
+like(log_since($node, $offset), qr/LOG:  pgseal: refuse reveal key=note sqlstate=42501 login=lab_root session=lab_root role=lab_app$/m,
 	'with the role that logged in');
 
 # What seal.show() hides is told once for each key of a statement, however many keys and rows there are.
