@@ -7,7 +7,7 @@
  * the transaction or the part of it that made the change ends otherwise, a
  * second record says so.
  *
- * The first refusal of a login, key and reason is recorded at once.  For a
+ * The first refusal of a login, role, key and reason is recorded at once.  For a
  * minute others of the same are only counted, and the count is one record.  A
  * crash of the server loses counts of the last minute.
  *
@@ -16,7 +16,7 @@
 #include "audit/shared.h"
 
 #include "access/xact.h"
-#include "nodes/pg_list.h"
+#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -138,6 +138,7 @@ settled(AuditRecord *record, char outcome[6], Refusal *refusal)
 		AUDIT_NO_COUNTS,
 		.action = AUDIT_REFUSE,
 		.login_role = NameStr(refusal->login_role),
+		.role = NameStr(refusal->role_name),
 		.what = NameStr(refusal->what),
 		.key = NameStr(refusal->key)[0] != '\0' ? NameStr(refusal->key) : NULL,
 		.detail = "repeated within a minute",
@@ -230,7 +231,7 @@ static bool
 is_like(const Refusal *refusal, Oid login, uint32 key_id, int sqlstate)
 {
 	return refusal->database == MyDatabaseId && refusal->login == login &&
-		refusal->key_id == key_id && refusal->sqlstate == sqlstate;
+		refusal->role == GetUserId() && refusal->key_id == key_id && refusal->sqlstate == sqlstate;
 }
 
 /* find_refusal: the place of a refusal, else a free one, else NULL. */
@@ -251,9 +252,20 @@ find_refusal(Oid login, uint32 key_id, int sqlstate)
 	return vacant;
 }
 
+/* keep_name: a UTF-8 name as far as whole characters of it fit; NULL is empty. */
+static void
+keep_name(NameData *kept_name, const char *name)
+{
+	int			len = name != NULL ? strlen(name) : 0;
+
+	memset(kept_name, 0, sizeof(NameData));
+	if (len > 0)
+		memcpy(NameStr(*kept_name), name, pg_encoding_mbcliplen(PG_UTF8, name, len, NAMEDATALEN - 1));
+}
+
 /* count: true when a refusal is only counted; else it is to be written, and begins a minute. */
 static bool
-count(const AuditRecord *record, uint32 key_id, int sqlstate, const char *login_role)
+count(const AuditRecord *record, uint32 key_id, int sqlstate)
 {
 	Oid			login = GetAuthenticatedUserId();
 	TimestampTz now = GetCurrentTimestamp();
@@ -268,11 +280,13 @@ count(const AuditRecord *record, uint32 key_id, int sqlstate, const char *login_
 	else if (refusal != NULL)
 	{
 		*refusal = (Refusal) {
-			.database = MyDatabaseId,.login = login,.key_id = key_id,.sqlstate = sqlstate,.since = now
+			.database = MyDatabaseId,
+			.login = login,.role = GetUserId(),.key_id = key_id,.sqlstate = sqlstate,.since = now
 		};
-		strlcpy(NameStr(refusal->login_role), login_role, NAMEDATALEN);
-		strlcpy(NameStr(refusal->key), record->key != NULL ? record->key : "", NAMEDATALEN);
-		strlcpy(NameStr(refusal->what), record->what != NULL ? record->what : "", NAMEDATALEN);
+		keep_name(&refusal->login_role, record->login_role);
+		keep_name(&refusal->role_name, record->role);
+		keep_name(&refusal->key, record->key);
+		keep_name(&refusal->what, record->what);
 	}
 	note_next_settling();
 	LWLockRelease(audit_shared->refusal_lock);
@@ -297,7 +311,7 @@ audit_refuse(const AuditRecord *record, uint32 key_id, int sqlstate)
 	who_refresh();
 	audit_mac_key_refresh();
 	audit_who(&whole);
-	if (count(&whole, key_id, sqlstate, whole.login_role))
+	if (count(&whole, key_id, sqlstate))
 		return false;
 	whole.outcome = unpack_sql_state(sqlstate);
 	if (audit_store(&whole, 1, true) != SEAL_OK)

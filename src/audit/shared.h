@@ -41,16 +41,18 @@ typedef struct Slot
 	char		tail[TAIL_BYTES];
 } Slot;
 
-/* Refusals of one login, key and reason within a minute. */
+/* Refusals of one login, role, key and reason within a minute. */
 typedef struct Refusal
 {
 	Oid			database;		/* InvalidOid: free */
 	Oid			login;
+	Oid			role;
 	uint32		key_id;			/* 0: none, or none of the ring */
 	int			sqlstate;
 	TimestampTz since;			/* when the first of them was written */
 	int64		repeated;		/* how many were not */
 	NameData	login_role;
+	NameData	role_name;
 	NameData	key;
 	NameData	what;
 } Refusal;
