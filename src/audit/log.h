@@ -16,6 +16,7 @@
 
 #include "base/base.h"
 #include "crypto/crypto.h"
+#include "keys/keys.h"
 
 #include "access/htup.h"
 #include "catalog/indexing.h"

@@ -161,6 +161,21 @@ static const ErrorRow error_table[SEAL_E_COUNT] = {
 	[SEAL_E_AUDIT_LIMIT] = {ERRCODE_DISK_FULL,
 		gettext_noop("audit record could not be stored: segments take as much as seal.audit_max_size allows"),
 	gettext_noop("No value is opened without its record. See why segments are not taken into the log, or raise seal.audit_max_size.")},
+	[SEAL_E_LOG_CLOSED] = {ERRCODE_INSUFFICIENT_PRIVILEGE,
+		gettext_noop("rows of \"seal.%s\" cannot be changed or removed"),
+	gettext_noop("The log only grows; old entries leave it with seal.purge_audit().")},
+	[SEAL_E_LOG_BROKEN] = {ERRCODE_DATA_CORRUPTED,
+		gettext_noop("tables of the audit log lack part of its tree"),
+	gettext_noop("Find out with seal.verify_audit() what was altered; records stay in their segments meanwhile.")},
+	[SEAL_E_LOG_NUMBER] = {ERRCODE_INVALID_PARAMETER_VALUE,
+		gettext_noop("no such entry, or no such size of the audit log"),
+	gettext_noop("Entries are numbered from 0; SELECT tree_size FROM seal.audit_status gives the size of the tree.")},
+	[SEAL_E_NO_CHECKPOINT] = {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		gettext_noop("no checkpoint could be made: %s"),
+	gettext_noop("See last_error of seal.audit_status, and the server log.")},
+	[SEAL_E_RETENTION] = {ERRCODE_INVALID_PARAMETER_VALUE,
+		gettext_noop("entries of the audit log are kept for six months at least"),
+	gettext_noop("Give below_minimum => true where a shorter time is lawful.")},
 };
 
 /*

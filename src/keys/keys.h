@@ -137,6 +137,8 @@ pg_noreturn extern void ring_raise(SealError error, uint32 key_id);
 extern SealError secrets_lend(SealKey **lent, uint32 key_id, uint16 version);
 extern const RingKey *sealkey_ring(const SealKey *key);
 extern uint16 sealkey_version(const SealKey *key);
+extern void sealkey_secret(unsigned char secret[SECRET_BYTES], const SealKey *key, const char *label,
+						   const char *context);
 extern const AeadSubkey *sealkey_next_nonce(unsigned char nonce[NONCE_BYTES], SealKey *key);
 extern const AeadSubkey *sealkey_subkey(const unsigned char prefix[NONCE_PREFIX_BYTES], SealKey *key);
 extern const HmacKey *sealkey_token(const SealKey *key);

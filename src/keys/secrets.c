@@ -361,6 +361,14 @@ sealkey_mac_key(HmacKey *mac_key, const SealKey *key, const char *label)
 	sodium_memzero(secret, sizeof(secret));
 }
 
+/* sealkey_secret: a secret of its own for one use of a version, given a label and a context; the caller wipes it. */
+void
+sealkey_secret(unsigned char secret[SECRET_BYTES], const SealKey *key, const char *label,
+			   const char *context)
+{
+	derive_secret(secret, label, (const unsigned char *) context, strlen(context), key->data_key);
+}
+
 /* start_prefix: a new nonce prefix, straight from the kernel, for this command. */
 static void
 start_prefix(SealKey *key, LocalTransactionId xid, CommandId command)

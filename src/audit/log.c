@@ -1,0 +1,280 @@
+/*-------------------------------------------------------------------------
+ * log.c
+ *		The tables of the log: its state, and one more entry.
+ *
+ * Floor 2.  Rows are written below the executor, where no trigger stands and
+ * no privilege is asked.  One writer at a time: log_begin() takes LOG_LOCK on
+ * seal.audit_state and keeps it until the transaction ends.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "audit/log.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "commands/trigger.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+PG_FUNCTION_INFO_V1(pgseal_audit_refuse);
+
+/* log_open: a table of the log; 3F000 or 42P01 when it is not there. */
+Relation
+log_open(const char *table, LOCKMODE lockmode)
+{
+	Oid			oid = get_relname_relid(table, seal_schema_oid(false));
+
+	if (!OidIsValid(oid))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("relation \"seal.%s\" does not exist", table)));
+	return table_open(oid, lockmode);
+}
+
+/* log_place: what a copy of the log has otherwise: cluster, database, timeline. */
+char *
+log_place(void)
+{
+	return psprintf(UINT64_FORMAT "/%u/%u", GetSystemIdentifier(), MyDatabaseId,
+					GetWALInsertionTimeLine());
+}
+
+/*
+ * state_read
+ *		The state as it is committed now, or as this transaction left it.
+ *
+ * Not by the transaction's snapshot: in REPEATABLE READ that may be older than
+ * the lock.
+ */
+void
+state_read(LogState *state, Relation states)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	SysScanDesc scan = systable_beginscan(states, InvalidOid, false, snapshot, 0, NULL);
+	HeapTuple	tuple = systable_getnext(scan);
+
+	memset(state, 0, sizeof(*state));
+	memset(state->nulls, true, sizeof(state->nulls));
+	if (HeapTupleIsValid(tuple))
+	{
+		state->tuple = heap_copytuple(tuple);
+		heap_deform_tuple(state->tuple, RelationGetDescr(states), state->values, state->nulls);
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+}
+
+/* state_size: leaves of the tree. */
+int64
+state_size(const LogState *state)
+{
+	return state->nulls[STATE_SIZE] ? 0 : DatumGetInt64(state->values[STATE_SIZE]);
+}
+
+/* state_text: a column of type text, NULL when it is null. */
+const char *
+state_text(const LogState *state, StateColumn column)
+{
+	return state->nulls[column] ? NULL : TextDatumGetCString(state->values[column]);
+}
+
+/* state_set: one column, in memory. */
+void
+state_set(LogState *state, StateColumn column, Datum value)
+{
+	state->values[column] = value;
+	state->nulls[column] = false;
+}
+
+/* state_write: put the row in the place of the one that was read. */
+void
+state_write(LogState *state, Relation states)
+{
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(states), state->values, state->nulls);
+
+	if (state->tuple == NULL)
+		CatalogTupleInsert(states, tuple);
+	else
+		CatalogTupleUpdate(states, &state->tuple->t_self, tuple);
+	state->tuple = tuple;
+	CommandCounterIncrement();
+}
+
+/* new_state: of a log that has no entry. */
+static void
+new_state(LogState *state)
+{
+	state_set(state, STATE_SINGLETON, BoolGetDatum(true));
+	state_set(state, STATE_SIZE, Int64GetDatum(0));
+	state_set(state, STATE_CHECKPOINT_SIZE, Int64GetDatum(0));
+	state_set(state, STATE_DELIVERED_SIZE, Int64GetDatum(0));
+}
+
+/* resume: the frontier of the tree as it stands; XX001 when its tables lack part of it. */
+static void
+resume(LogWriter *writer)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	LogTree		tree;
+	MerkleStore store;
+	bool		whole;
+
+	tree_open(&tree, snapshot);
+	store = tree_store(&tree);
+	whole = merkle_resume(&writer->frontier, writer->begun, &store);
+	tree_close(&tree);
+	UnregisterSnapshot(snapshot);
+	if (!whole)
+		error_raise(SEAL_E_LOG_BROKEN, NULL);
+}
+
+/*
+ * name_origin
+ *		A log without a name gets one; a copy in another place gets a new one.
+ *
+ * The entry that says so is signed under the new name, so that an auditor who
+ * holds checkpoints of the old one sees where the two part.
+ */
+static void
+name_origin(LogWriter *writer)
+{
+	char	   *place = log_place();
+	const char *old_place = state_text(&writer->state, STATE_PLACE);
+	const char *old_origin = state_text(&writer->state, STATE_ORIGIN);
+	LogEntry	entry;
+
+	if (old_place != NULL && strcmp(place, old_place) == 0)
+		return;
+	state_set(&writer->state, STATE_PLACE, CStringGetTextDatum(place));
+	state_set(&writer->state, STATE_ORIGIN, CStringGetTextDatum(sign_new_origin()));
+	if (old_origin == NULL)
+		return;
+	entry_clear(&entry);
+	entry_set(&entry, ENTRY_AT, TimestampTzGetDatum(GetCurrentTimestamp()));
+	entry_set_text(&entry, ENTRY_ACTION, "admin");
+	entry_set_text(&entry, ENTRY_OUTCOME, "ok");
+	entry_set_text(&entry, ENTRY_WHAT, "new_origin");
+	entry_set_text(&entry, ENTRY_DETAIL, old_origin);
+	log_append(writer, &entry);
+}
+
+/*
+ * log_begin
+ *		Open the log for appending; other writers wait until the transaction ends.
+ *
+ * Raises XX001 when the tables lack part of the tree.
+ */
+void
+log_begin(LogWriter *writer)
+{
+	writer->states = log_open("audit_state", LOG_LOCK);
+	writer->entries = log_open("audit_entry", RowExclusiveLock);
+	writer->nodes = log_open("audit_node", RowExclusiveLock);
+	writer->entry_indexes = CatalogOpenIndexes(writer->entries);
+	writer->node_indexes = CatalogOpenIndexes(writer->nodes);
+	state_read(&writer->state, writer->states);
+	if (writer->state.tuple == NULL)
+		new_state(&writer->state);
+	writer->begun = state_size(&writer->state);
+	resume(writer);
+	name_origin(writer);
+}
+
+/* store_node: keep a complete subtree, when it is one of those that are kept. */
+static void
+store_node(LogWriter *writer, const MerkleNode *node)
+{
+	Datum		values[3] = {Int16GetDatum(node->level), Int64GetDatum(node->index)};
+	bool		nulls[3] = {false};
+	bytea	   *hash;
+
+	if (node->level < LOG_NODE_LEVEL)
+		return;
+	hash = palloc(VARHDRSZ + MERKLE_HASH_BYTES);
+	SET_VARSIZE(hash, VARHDRSZ + MERKLE_HASH_BYTES);
+	memcpy(VARDATA(hash), node->hash.bytes, MERKLE_HASH_BYTES);
+	values[2] = PointerGetDatum(hash);
+	CatalogTupleInsertWithInfo(writer->nodes,
+							   heap_form_tuple(RelationGetDescr(writer->nodes), values, nulls),
+							   writer->node_indexes);
+}
+
+/* set_bytes: a bytea column. */
+static void
+set_bytes(LogEntry *entry, EntryColumn column, const unsigned char *bytes, size_t len)
+{
+	bytea	   *value = palloc(VARHDRSZ + len);
+
+	SET_VARSIZE(value, VARHDRSZ + len);
+	memcpy(VARDATA(value), bytes, len);
+	entry_set(entry, column, PointerGetDatum(value));
+}
+
+/*
+ * log_append
+ *		Number an entry, give it a seed and a leaf, and write it.
+ *
+ * Returns its number.  What it allocates is left to the caller's context.
+ */
+int64
+log_append(LogWriter *writer, LogEntry *entry)
+{
+	MerkleNode	finished[MERKLE_LEVELS];
+	size_t		finished_count;
+	MerkleHash	leaf;
+	unsigned char seed[LOG_SEED_BYTES];
+	StringInfoData scratch;
+	int64		number = (int64) writer->frontier.size;
+
+	initStringInfo(&scratch);
+	randombytes_buf(seed, sizeof(seed));
+	entry_set(entry, ENTRY_NUMBER, Int64GetDatum(number));
+	set_bytes(entry, ENTRY_SALT, seed, sizeof(seed));
+	if (!entry_leaf(&leaf, entry, &scratch) ||
+		!merkle_append(finished, &finished_count, &writer->frontier, &leaf))
+		error_raise(SEAL_E_LOG_BROKEN, NULL);
+	set_bytes(entry, ENTRY_LEAF, leaf.bytes, MERKLE_HASH_BYTES);
+	CatalogTupleInsertWithInfo(writer->entries,
+							   heap_form_tuple(RelationGetDescr(writer->entries),
+											   entry->values, entry->nulls),
+							   writer->entry_indexes);
+	for (size_t i = 0; i < finished_count; i++)
+		store_node(writer, &finished[i]);
+	return number;
+}
+
+/* log_written: how many entries this writer has appended. */
+int64
+log_written(const LogWriter *writer)
+{
+	return (int64) writer->frontier.size - writer->begun;
+}
+
+/* log_finish: write the state; the lock stays until the transaction ends. */
+void
+log_finish(LogWriter *writer)
+{
+	if (log_written(writer) > 0 || writer->state.tuple == NULL)
+	{
+		state_set(&writer->state, STATE_SIZE, Int64GetDatum((int64) writer->frontier.size));
+		state_set(&writer->state, STATE_INGESTED_AT, TimestampTzGetDatum(GetCurrentTimestamp()));
+		state_write(&writer->state, writer->states);
+	}
+	CatalogCloseIndexes(writer->entry_indexes);
+	CatalogCloseIndexes(writer->node_indexes);
+	table_close(writer->nodes, NoLock);
+	table_close(writer->entries, NoLock);
+	table_close(writer->states, NoLock);
+}
+
+/* seal.audit_refuse() returns trigger */
+Datum
+pgseal_audit_refuse(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function \"%s\" was not called by trigger manager", "audit_refuse")));
+	error_raise(SEAL_E_LOG_CLOSED, RelationGetRelationName(((TriggerData *) fcinfo->context)->tg_relation));
+}

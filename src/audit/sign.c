@@ -1,0 +1,88 @@
+/*-------------------------------------------------------------------------
+ * sign.c
+ *		The name of a log, the key that signs its checkpoints, and the notes.
+ *
+ * Floor 2.  The signing key follows from version 1 of the ring's key audit and
+ * the name of the log: it outlives every rotation, needs no place of its own,
+ * and is another one for each log.  Who holds the root key can sign.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "audit/log.h"
+
+#include "access/xlog.h"
+
+#define SIGNING_LABEL		"audit checkpoint"
+#define SIGNING_VERSION		1	/* of key audit; never destroyed */
+#define ORIGIN_RANDOM_BYTES	8
+
+/*
+ * sign_new_origin
+ *		A name that no other log has: system, database, timeline, and chance for
+ *		two copies that were started at the same place.
+ */
+char *
+sign_new_origin(void)
+{
+	unsigned char random[ORIGIN_RANDOM_BYTES];
+	char		hex[2 * ORIGIN_RANDOM_BYTES + 1];
+
+	randombytes_buf(random, sizeof(random));
+	sodium_bin2hex(hex, sizeof(hex), random, sizeof(random));
+	return psprintf("pgseal/" UINT64_FORMAT "/%u/%u/%s", GetSystemIdentifier(), MyDatabaseId,
+					GetWALInsertionTimeLine(), hex);
+}
+
+/*
+ * sign_key
+ *		The keys of a log.
+ *
+ *	secret		out: the caller wipes it; NULL when only the public key is wanted
+ *
+ * SEAL_OK, SEAL_E_LOG_NUMBER for what can be no name of a log, or why the ring
+ * lends no key.
+ */
+SealError
+sign_key(NoteKey *key, unsigned char secret[SECRET_BYTES], const char *origin)
+{
+	unsigned char own[SECRET_BYTES];
+	SealKey    *lent;
+	SealError	error = secrets_lend(&lent, key_id_of(KEY_AUDIT), SIGNING_VERSION);
+	bool		made;
+
+	if (error != SEAL_OK)
+		return error;
+	sealkey_secret(own, lent, SIGNING_LABEL, origin);
+	made = note_key_make(key, origin, own);
+	if (secret != NULL)
+		memcpy(secret, own, SECRET_BYTES);
+	sodium_memzero(own, sizeof(own));
+	return made ? SEAL_OK : SEAL_E_LOG_NUMBER;
+}
+
+/*
+ * sign_tree
+ *		A checkpoint of a tree, palloc'd; SEAL_OK or why there is none.
+ */
+SealError
+sign_tree(char **note, const char *origin, const MerkleFrontier *frontier)
+{
+	unsigned char secret[SECRET_BYTES];
+	Checkpoint	checkpoint = {.size = frontier->size};
+	NoteKey		key;
+	SealError	error = sign_key(&key, secret, origin);
+	size_t		len;
+	bool		signed_it;
+
+	*note = NULL;
+	if (error != SEAL_OK)
+		return error;
+	merkle_root(&checkpoint.root, frontier);
+	*note = palloc(CHECKPOINT_NOTE_MAX_BYTES + 1);
+	signed_it = checkpoint_sign(*note, CHECKPOINT_NOTE_MAX_BYTES, &len, &checkpoint, origin, secret);
+	sodium_memzero(secret, sizeof(secret));
+	if (!signed_it)
+		return SEAL_E_LOG_NUMBER;
+	(*note)[len] = '\0';
+	return SEAL_OK;
+}
