@@ -196,4 +196,8 @@ extern uint32 audit_segment_limit(const AuditSegmentId *id);
 extern void audit_flush(void);
 extern void audit_segment_remove(const char *path);
 
+/* worker.c: tell the log that there is something to take in */
+extern void audit_wake(Oid database);
+extern void audit_wake_at_commit(void);
+
 #endif							/* PGSEAL_AUDIT_H */

@@ -27,13 +27,12 @@
 #include "utils/numeric.h"
 
 #define LEAF_VERSION	1
-#define SALT_BYTES		16
 #define NULL_LENGTH		PG_UINT32_MAX
 
 /* Groups in the order of their numbers. */
 typedef enum EntryGroup
 {
-	GROUP_EVENT, GROUP_WHO, GROUP_OBJECT, GROUP_SUBJECT, GROUP_OLD, GROUP_NEW, GROUPS,
+	GROUP_EVENT, GROUP_WHO, GROUP_OBJECT, GROUP_SUBJECT, GROUP_OLD, GROUP_NEW,
 	GROUP_NONE = -1				/* what the leaf covers in another way */
 } EntryGroup;
 
@@ -42,7 +41,7 @@ typedef enum Kind
 	KIND_INT8, KIND_INT4, KIND_BYTES, KIND_UUID, KIND_NAMES, KIND_JSON
 } Kind;
 
-#define LEAF_DATA_MAX_BYTES	(1 + 8 + 1 + GROUPS * MERKLE_HASH_BYTES)
+#define LEAF_DATA_MAX_BYTES	(1 + 8 + 1 + LOG_GROUPS * MERKLE_HASH_BYTES)
 
 static const struct
 {
@@ -79,6 +78,7 @@ static const struct
 	[ENTRY_START] = {GROUP_EVENT, KIND_UUID},
 	[ENTRY_SEGMENT] = {GROUP_EVENT, KIND_INT4},
 	[ENTRY_POSITION] = {GROUP_EVENT, KIND_INT8},
+	[ENTRY_SERIAL] = {GROUP_EVENT, KIND_INT8},
 	[ENTRY_SALT] = {GROUP_NONE, KIND_BYTES},
 	[ENTRY_LEAF] = {GROUP_NONE, KIND_BYTES},
 };
@@ -105,15 +105,6 @@ entry_set_text(LogEntry *entry, EntryColumn column, const char *text)
 {
 	if (text != NULL)
 		entry_set(entry, column, CStringGetTextDatum(text));
-}
-
-/* entry_set_source: where a record was read. */
-void
-entry_set_source(LogEntry *entry, const LogSource *source)
-{
-	entry_set(entry, ENTRY_START, UUIDPGetDatum(&source->start));
-	entry_set(entry, ENTRY_SEGMENT, Int32GetDatum(source->segment));
-	entry_set(entry, ENTRY_POSITION, Int64GetDatum(source->position));
 }
 
 /* add_int32, add_int64: big-endian. */
@@ -260,13 +251,6 @@ add_column(StringInfo bytes, Datum value, Kind kind)
 	}
 }
 
-/* entry_groups: how many groups there are. */
-int
-entry_groups(void)
-{
-	return GROUPS;
-}
-
 /* entry_group_present: is a column of this group not null? */
 bool
 entry_group_present(const LogEntry *entry, int group)
@@ -308,7 +292,7 @@ seed_of(const LogEntry *entry)
 
 /*
  * entry_salts
- *		The salts of all groups, SALT_BYTES each.
+ *		The salts of all groups, LOG_SALT_BYTES each.
  *
  * A ChaCha20 key stream under the seed: who is told one salt learns of no
  * other, and it costs a tenth of a hash for each.
@@ -320,9 +304,9 @@ entry_salts(unsigned char *salts, const LogEntry *entry)
 	const unsigned char *seed = seed_of(entry);
 
 	if (seed == NULL)
-		memset(salts, 0, GROUPS * SALT_BYTES);
+		memset(salts, 0, LOG_GROUPS * LOG_SALT_BYTES);
 	else
-		crypto_stream_chacha20_ietf(salts, GROUPS * SALT_BYTES, nonce, seed);
+		crypto_stream_chacha20_ietf(salts, LOG_GROUPS * LOG_SALT_BYTES, nonce, seed);
 }
 
 /* group_hash: the salted hash of one group. */
@@ -331,7 +315,7 @@ group_hash(unsigned char *hash, const unsigned char *salt, const LogEntry *entry
 		   StringInfo scratch)
 {
 	resetStringInfo(scratch);
-	appendBinaryStringInfo(scratch, (const char *) salt, SALT_BYTES);
+	appendBinaryStringInfo(scratch, (const char *) salt, LOG_SALT_BYTES);
 	appendStringInfoChar(scratch, (char) group);
 	entry_group(scratch, entry, group);
 	crypto_hash_sha256(hash, (unsigned char *) scratch->data, scratch->len);
@@ -349,7 +333,7 @@ bool
 entry_leaf(MerkleHash *leaf, const LogEntry *entry, StringInfo scratch)
 {
 	unsigned char data[LEAF_DATA_MAX_BYTES];
-	unsigned char salts[GROUPS * SALT_BYTES];
+	unsigned char salts[LOG_GROUPS * LOG_SALT_BYTES];
 	uint64		number = pg_hton64(DatumGetUInt64(entry->values[ENTRY_NUMBER]));
 	unsigned char *end = data + 10;
 
@@ -359,12 +343,12 @@ entry_leaf(MerkleHash *leaf, const LogEntry *entry, StringInfo scratch)
 	data[0] = LEAF_VERSION;
 	memcpy(data + 1, &number, sizeof(number));
 	data[9] = 0;
-	for (int group = 0; group < GROUPS; group++)
+	for (int group = 0; group < LOG_GROUPS; group++)
 	{
 		if (!entry_group_present(entry, group))
 			continue;
 		data[9] |= 1 << group;
-		group_hash(end, salts + group * SALT_BYTES, entry, group, scratch);
+		group_hash(end, salts + group * LOG_SALT_BYTES, entry, group, scratch);
 		end += MERKLE_HASH_BYTES;
 	}
 	merkle_leaf(leaf, data, end - data);

@@ -43,16 +43,17 @@ log_place(void)
 
 /*
  * state_read
- *		The state as it is committed now, or as this transaction left it.
+ *		The state as of a snapshot; NULL: as it is committed now, or as this
+ *		transaction left it.
  *
- * Not by the transaction's snapshot: in REPEATABLE READ that may be older than
- * the lock.
+ * A writer must not read by its transaction's snapshot: in REPEATABLE READ
+ * that may be older than the lock.
  */
 void
-state_read(LogState *state, Relation states)
+state_read(LogState *state, Relation states, Snapshot snapshot)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	SysScanDesc scan = systable_beginscan(states, InvalidOid, false, snapshot, 0, NULL);
+	Snapshot	registered = RegisterSnapshot(snapshot != NULL ? snapshot : GetLatestSnapshot());
+	SysScanDesc scan = systable_beginscan(states, InvalidOid, false, registered, 0, NULL);
 	HeapTuple	tuple = systable_getnext(scan);
 
 	memset(state, 0, sizeof(*state));
@@ -63,7 +64,7 @@ state_read(LogState *state, Relation states)
 		heap_deform_tuple(state->tuple, RelationGetDescr(states), state->values, state->nulls);
 	}
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
+	UnregisterSnapshot(registered);
 }
 
 /* state_size: leaves of the tree. */
@@ -174,7 +175,7 @@ log_begin(LogWriter *writer)
 	writer->nodes = log_open("audit_node", RowExclusiveLock);
 	writer->entry_indexes = CatalogOpenIndexes(writer->entries);
 	writer->node_indexes = CatalogOpenIndexes(writer->nodes);
-	state_read(&writer->state, writer->states);
+	state_read(&writer->state, writer->states, NULL);
 	if (writer->state.tuple == NULL)
 		new_state(&writer->state);
 	writer->begun = state_size(&writer->state);

@@ -28,6 +28,8 @@
 
 #define LOG_LOCK			ShareUpdateExclusiveLock
 #define LOG_SEED_BYTES		32	/* of an entry; its groups' salts come from it */
+#define LOG_GROUPS			6	/* of an entry's columns */
+#define LOG_SALT_BYTES		16	/* of a group */
 #define LOG_NODE_LEVEL		8	/* lowest level that seal.audit_node keeps */
 
 /* Columns of seal.audit_entry; those of seal.audit_change are the same up to the new values. */
@@ -40,7 +42,7 @@ typedef enum EntryColumn
 	ENTRY_CHANGE_COLUMNS,		/* those of seal.audit_change, which has its id first */
 	ENTRY_VALUES_OPENED = ENTRY_CHANGE_COLUMNS, ENTRY_SUBJECTS_OPENED, ENTRY_ROWS_RETURNED,
 	ENTRY_REPEATED, ENTRY_STATEMENT_DIGEST, ENTRY_START, ENTRY_SEGMENT, ENTRY_POSITION,
-	ENTRY_SALT, ENTRY_LEAF, ENTRY_COLUMNS
+	ENTRY_SERIAL, ENTRY_SALT, ENTRY_LEAF, ENTRY_COLUMNS
 } EntryColumn;
 
 /* An entry as Datums, in the order of its table. */
@@ -49,14 +51,6 @@ typedef struct LogEntry
 	Datum		values[ENTRY_COLUMNS];
 	bool		nulls[ENTRY_COLUMNS];
 } LogEntry;
-
-/* Where a record was read: it ends at that byte of its segment. */
-typedef struct LogSource
-{
-	pg_uuid_t	start;
-	int32		segment;
-	int64		position;
-} LogSource;
 
 typedef enum StateColumn
 {
@@ -90,15 +84,13 @@ typedef struct LogWriter
 extern void entry_clear(LogEntry *entry);
 extern void entry_set(LogEntry *entry, EntryColumn column, Datum value);
 extern void entry_set_text(LogEntry *entry, EntryColumn column, const char *text);
-extern void entry_set_source(LogEntry *entry, const LogSource *source);
 extern void entry_group(StringInfo bytes, const LogEntry *entry, int group);
 extern void entry_salts(unsigned char *salts, const LogEntry *entry);
 extern bool entry_leaf(MerkleHash *leaf, const LogEntry *entry, StringInfo scratch);
-extern int	entry_groups(void);
 extern bool entry_group_present(const LogEntry *entry, int group);
 
 /* log.c */
-extern void state_read(LogState *state, Relation states);
+extern void state_read(LogState *state, Relation states, Snapshot snapshot);
 extern int64 state_size(const LogState *state);
 extern const char *state_text(const LogState *state, StateColumn column);
 extern void state_set(LogState *state, StateColumn column, Datum value);
@@ -129,5 +121,6 @@ extern bool tree_stored_node(MerkleHash *hash, uint8_t level, uint64_t index, Lo
 extern SealError sign_key(NoteKey *key, unsigned char secret[SECRET_BYTES], const char *origin);
 extern char *sign_new_origin(void);
 extern SealError sign_tree(char **note, const char *origin, const MerkleFrontier *frontier);
+extern SealError sign_verify(Checkpoint *checkpoint, const char *note, char **origin);
 
 #endif							/* PGSEAL_LOG_H */

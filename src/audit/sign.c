@@ -86,3 +86,39 @@ sign_tree(char **note, const char *origin, const MerkleFrontier *frontier)
 	(*note)[len] = '\0';
 	return SEAL_OK;
 }
+
+/* origin_of: the first line of a note, as a string; NULL when it is too long. */
+static char *
+origin_of(const char *note)
+{
+	size_t		len = strcspn(note, "\n");
+
+	return len <= NOTE_NAME_MAX_BYTES ? pnstrdup(note, len) : NULL;
+}
+
+/*
+ * sign_verify
+ *		Is a note a checkpoint of a log of this ring?
+ *
+ *	origin		out: of which log, palloc'd; or NULL
+ *
+ * SEAL_OK, SEAL_E_CORRUPT when it is not, or why the ring lends no key.
+ */
+SealError
+sign_verify(Checkpoint *checkpoint, const char *note, char **origin)
+{
+	char	   *name = origin_of(note);
+	NoteKey		key;
+	SealError	error;
+
+	if (name == NULL)
+		return SEAL_E_CORRUPT;
+	error = sign_key(&key, NULL, name);
+	if (error == SEAL_E_LOG_NUMBER)
+		return SEAL_E_CORRUPT;
+	if (error != SEAL_OK)
+		return error;
+	if (origin != NULL)
+		*origin = name;
+	return checkpoint_verify(checkpoint, note, strlen(note), &key) ? SEAL_OK : SEAL_E_CORRUPT;
+}

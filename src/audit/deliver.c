@@ -1,0 +1,325 @@
+/*-------------------------------------------------------------------------
+ * deliver.c
+ *		Checkpoints: signing one, handing it over, and what may go afterwards.
+ *
+ * Floor 2.  A checkpoint counts as delivered when seal.checkpoint_command took
+ * it, or at once where no command is set.  Only then is a segment removed that
+ * it covers: until a copy of the root lies elsewhere, the segments are one.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "audit/audit.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "access/table.h"
+#include "audit/ingest.h"
+#include "audit/log.h"
+#include "audit/worker.h"
+#include "libpq/pqsignal.h"
+#include "pgstat.h"
+#include "storage/fd.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/elog.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+
+#define COMMAND_TIMEOUT		60000	/* ms */
+#define COMMAND_LOOK		100		/* ms */
+
+static int	checkpoint_interval = 60;
+static char *checkpoint_command = NULL;
+
+/*
+ * seal.checkpoint_interval, seal.checkpoint_command: how often the tree is
+ * signed, and what takes the note to another place.
+ */
+void
+deliver_init(void)
+{
+	DefineCustomIntVariable("seal.checkpoint_interval",
+							"Time between two checkpoints of a log that grows.",
+							"0 means never, except on seal.checkpoint(); segments then stay until one was made.",
+							&checkpoint_interval, 60, 0, 86400, PGC_SIGHUP,
+							GUC_SUPERUSER_ONLY | GUC_UNIT_S | GUC_NOT_IN_SAMPLE,
+							NULL, NULL, NULL);
+	DefineCustomStringVariable("seal.checkpoint_command",
+							   "Shell command that takes a checkpoint to a place outside this server.",
+							   "%p is the path of a file with the signed note. It is repeated until it exits with 0. Empty means that nothing takes checkpoints away.",
+							   &checkpoint_command, "", PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY | GUC_NOT_IN_SAMPLE,
+							   NULL, NULL, NULL);
+}
+
+/* state_number: a bigint of the state, 0 when it is null. */
+static int64
+state_number(const LogState *state, StateColumn column)
+{
+	return state->nulls[column] ? 0 : DatumGetInt64(state->values[column]);
+}
+
+/* is_due: is it time for another checkpoint? */
+static bool
+is_due(const LogState *state, bool demanded)
+{
+	if (state->tuple == NULL ||
+		(state_size(state) == state_number(state, STATE_CHECKPOINT_SIZE) && !state->nulls[STATE_CHECKPOINT]))
+		return false;
+	if (demanded || (checkpoint_interval > 0 && state->nulls[STATE_CHECKPOINT_AT]))
+		return true;
+	return checkpoint_interval > 0 &&
+		TimestampDifferenceExceeds(DatumGetTimestampTz(state->values[STATE_CHECKPOINT_AT]),
+								   GetCurrentTimestamp(), checkpoint_interval * 1000);
+}
+
+/* extends_last: does the tree begin with what the last checkpoint covered? */
+static bool
+extends_last(const LogState *state, const MerkleStore *store)
+{
+	Checkpoint	last;
+	MerkleHash	root;
+	const char *note = state_text(state, STATE_CHECKPOINT);
+
+	if (note == NULL)
+		return true;
+	return sign_verify(&last, note, NULL) == SEAL_OK &&
+		merkle_root_at(&root, last.size, store) &&
+		memcmp(root.bytes, last.root.bytes, MERKLE_HASH_BYTES) == 0;
+}
+
+/* sign_state: a note over the tree as it is. */
+static SealError
+sign_state(char **note, const LogState *state)
+{
+	LogTree		tree;
+	MerkleStore store;
+	MerkleFrontier frontier;
+	SealError	error;
+
+	tree_open(&tree, SnapshotSelf);
+	store = tree_store(&tree);
+	if (!merkle_resume(&frontier, state_size(state), &store))
+		error = SEAL_E_LOG_BROKEN;
+	else
+	{
+		error = sign_tree(note, state_text(state, STATE_ORIGIN), &frontier);
+		if (error == SEAL_OK && !extends_last(state, &store))
+			error = SEAL_E_LOG_BROKEN;
+	}
+	tree_close(&tree);
+	return error;
+}
+
+/*
+ * deliver_checkpoint
+ *		Sign the tree, when it has grown and it is time or somebody asks.
+ *
+ * Never a tree that does not begin with the last one that was signed: XX001.
+ * A root key that is not there is an error only for who asked; the log goes on
+ * growing without.
+ */
+void
+deliver_checkpoint(bool demanded)
+{
+	Relation	states = log_open("audit_state", LOG_LOCK);
+	LogState	state;
+	SealError	error = SEAL_OK;
+	char	   *note;
+
+	state_read(&state, states, NULL);
+	if (is_due(&state, demanded))
+	{
+		error = sign_state(&note, &state);
+		if (error == SEAL_OK)
+		{
+			state_set(&state, STATE_CHECKPOINT, CStringGetTextDatum(note));
+			state_set(&state, STATE_CHECKPOINT_SIZE, Int64GetDatum(state_size(&state)));
+			state_set(&state, STATE_CHECKPOINT_AT, TimestampTzGetDatum(GetCurrentTimestamp()));
+			state_write(&state, states);
+		}
+	}
+	table_close(states, NoLock);
+	if (error == SEAL_OK)
+		return;
+	if (demanded || error == SEAL_E_LOG_BROKEN)
+		ring_raise(error, key_id_of(KEY_AUDIT));
+	worker_note_error(psprintf("no checkpoint for want of the signing key (SQLSTATE %s)",
+							   unpack_sql_state(error_sqlstate(error))));
+}
+
+/* ----------
+ * Handing over
+ * ----------
+ */
+
+/* write_note: into a file beside the segments; its path. */
+static char *
+write_note(const char *note)
+{
+	char		folder[MAXPGPATH];
+	char	   *path;
+	int			fd;
+	int			len = strlen(note);
+	bool		written;
+
+	audit_folder(folder, MyDatabaseId);
+	path = psprintf("%s/checkpoint", folder);
+	fd = OpenTransientFile(path, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY);
+	if (fd < 0)
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not create file \"%s\": %m", path)));
+	written = write(fd, note, len) == len;
+	if (CloseTransientFile(fd) != 0 || !written)
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", path)));
+	return path;
+}
+
+/* command_line: the command with %p filled in; %% is one. */
+static char *
+command_line(const char *path)
+{
+	StringInfoData line;
+
+	initStringInfo(&line);
+	for (const char *from = checkpoint_command; *from != '\0'; from++)
+	{
+		if (from[0] == '%' && from[1] == 'p')
+			appendStringInfoString(&line, path);
+		else
+			appendStringInfoChar(&line, *from);
+		if (from[0] == '%' && (from[1] == 'p' || from[1] == '%'))
+			from++;
+	}
+	return line.data;
+}
+
+/* start_command: in a process group of its own, so that all of it can be ended. */
+static pid_t
+start_command(const char *line)
+{
+	pid_t		child = fork();
+
+	if (child < 0)
+		ereport(ERROR, (errmsg("could not start seal.checkpoint_command: %m")));
+	if (child == 0)
+	{
+		setpgid(0, 0);
+		sigprocmask(SIG_SETMASK, &UnBlockSig, NULL);
+		pqsignal(SIGTERM, SIG_DFL);
+		pqsignal(SIGPIPE, SIG_DFL);
+		execl("/bin/sh", "sh", "-c", line, (char *) NULL);
+		_exit(127);
+	}
+	return child;
+}
+
+/*
+ * wait_command
+ *		Wait for the command, but not longer than it may take, and not when
+ *		somebody wants the database.  Returns whether it exited with 0.
+ */
+static bool
+wait_command(pid_t child)
+{
+	TimestampTz begun = GetCurrentTimestamp();
+	int			status;
+	pid_t		ended;
+
+	while ((ended = waitpid(child, &status, WNOHANG)) == 0)
+	{
+		if (ProcDiePending || worker_is_in_the_way() ||
+			TimestampDifferenceExceeds(begun, GetCurrentTimestamp(), COMMAND_TIMEOUT))
+		{
+			kill(-child, SIGKILL);
+			(void) waitpid(child, &status, 0);
+			return false;
+		}
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 COMMAND_LOOK, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	return ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* read_state: as committed; the lock goes with the transaction. */
+static Relation
+read_state(LogState *state)
+{
+	Relation	states = log_open("audit_state", LOG_LOCK);
+
+	state_read(state, states, NULL);
+	return states;
+}
+
+/* set_delivered: the checkpoint of that size lies elsewhere now. */
+static void
+set_delivered(int64 size)
+{
+	LogState	state;
+	Relation	states = read_state(&state);
+
+	if (state.tuple != NULL && state_number(&state, STATE_DELIVERED_SIZE) < size)
+	{
+		state_set(&state, STATE_DELIVERED_SIZE, Int64GetDatum(size));
+		state_set(&state, STATE_DELIVERED_AT, TimestampTzGetDatum(GetCurrentTimestamp()));
+		state_write(&state, states);
+	}
+	table_close(states, NoLock);
+}
+
+/*
+ * deliver_note
+ *		Hand the last checkpoint over, if that was not done; outside of a
+ *		transaction, because the command may take its time.
+ *
+ * Returns false when the worker has to go.
+ */
+bool
+deliver_note(void)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	LogState	state;
+	char	   *line = NULL;
+	int64		size;
+
+	if (!worker_enter())
+		return false;
+	table_close(read_state(&state), NoLock);
+	size = state_number(&state, STATE_CHECKPOINT_SIZE);
+	if (size > state_number(&state, STATE_DELIVERED_SIZE) && checkpoint_command[0] != '\0')
+		line = MemoryContextStrdup(outer, command_line(write_note(state_text(&state, STATE_CHECKPOINT))));
+	worker_leave();
+	if (line != NULL && !wait_command(start_command(line)))
+	{
+		worker_note_error("seal.checkpoint_command failed");
+		return true;
+	}
+	if (!worker_enter())
+		return false;
+	set_delivered(size);
+	worker_leave();
+	return true;
+}
+
+/* deliver_remove_segments: those that are read and covered by a delivered checkpoint. */
+void
+deliver_remove_segments(void)
+{
+	char		folder[MAXPGPATH];
+	LogState	state;
+	ListCell   *cell;
+	int64		size;
+
+	table_close(read_state(&state), NoLock);
+	size = state_number(&state, STATE_DELIVERED_SIZE);
+	audit_folder(folder, MyDatabaseId);
+	foreach(cell, ingest_files(folder))
+	{
+		SegmentFile *file = lfirst(cell);
+
+		if (ingest_is_covered(file, size))
+			audit_segment_remove(file->path);
+	}
+}

@@ -1,0 +1,664 @@
+/*-------------------------------------------------------------------------
+ * worker.c
+ *		One launcher, and for each database with something to do a worker that
+ *		ingests, signs, delivers, and goes.
+ *
+ * Floor 2.  The launcher has no database.  A worker leaves as soon as somebody
+ * wants the database or the extension for himself: it asks for their locks
+ * between short transactions and never waits for one.  None runs in recovery
+ * or during pg_upgrade.
+ *
+ * Shared, under the mutex: a slot for each database; `wanted` is set by whoever
+ * writes, `demands` counted up by seal.checkpoint(), which then waits for
+ * `served` to reach it.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "audit/worker.h"
+
+#include <dirent.h>
+
+#include "access/xact.h"
+#include "audit/audit.h"
+#include "audit/ingest.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+#include "commands/dbcommands.h"
+#include "commands/extension.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/condition_variable.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "storage/spin.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#define SLOTS				256
+#define BATCH				1000	/* entries in one transaction: some 50 ms */
+#define LONGEST_PAUSE		60		/* seconds, after failures */
+#define LOOK_AGAIN			60000	/* ms; COMMIT PREPARED wakes nobody */
+#define DEMAND_TIMEOUT		60000	/* ms */
+
+typedef struct Slot
+{
+	Oid			database;		/* InvalidOid: free */
+	bool		wanted;
+	bool		running;		/* the launcher has started a worker */
+	bool		ended_well;		/* told by the worker before it goes */
+	int			failures;		/* in a row */
+	TimestampTz due;			/* no worker before this, when not wanted */
+	TimestampTz not_before;		/* after a failure */
+	uint64		demands;
+	uint64		served;
+	uint64		refused;		/* demands up to this one ended in the error */
+	char		error[WORKER_ERROR_BYTES];	/* of the last run; empty: none */
+} Slot;
+
+typedef struct Shared
+{
+	slock_t		mutex;
+	Latch	   *launcher;		/* NULL while there is none */
+	ConditionVariable changed;
+	Slot		slots[SLOTS];
+} Shared;
+
+static Shared *shared = NULL;
+static int	ingest_interval = 1000;
+static bool wake_at_commit = false;
+static shmem_request_hook_type prev_shmem_request_hook = NULL;
+static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
+static BackgroundWorkerHandle *handles[SLOTS];	/* the launcher's */
+
+PGDLLEXPORT void pgseal_log_launcher(Datum arg);
+PGDLLEXPORT void pgseal_log_worker(Datum arg);
+
+/* ----------
+ * Shared memory
+ * ----------
+ */
+
+/* request_memory: shmem_request_hook. */
+static void
+request_memory(void)
+{
+	if (prev_shmem_request_hook)
+		(*prev_shmem_request_hook) ();
+	RequestAddinShmemSpace(MAXALIGN(sizeof(Shared)));
+}
+
+/* start_memory: shmem_startup_hook. */
+static void
+start_memory(void)
+{
+	bool		found;
+
+	if (prev_shmem_startup_hook)
+		(*prev_shmem_startup_hook) ();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = ShmemInitStruct("pgseal log", sizeof(Shared), &found);
+	if (!found)
+	{
+		memset(shared, 0, sizeof(Shared));
+		SpinLockInit(&shared->mutex);
+		ConditionVariableInit(&shared->changed);
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+/* slot_of: the slot of a database, under the mutex; NULL when all are taken. */
+static Slot *
+slot_of(Oid database)
+{
+	for (int i = 0; i < SLOTS; i++)
+	{
+		Slot	   *slot = &shared->slots[i];
+
+		if (slot->database == InvalidOid)
+			slot->database = database;
+		if (slot->database == database)
+			return slot;
+	}
+	return NULL;
+}
+
+/* audit_wake: there is something to ingest in a database; costs a spin lock. */
+void
+audit_wake(Oid database)
+{
+	Slot	   *slot;
+
+	if (shared == NULL || !OidIsValid(database))
+		return;
+	SpinLockAcquire(&shared->mutex);
+	slot = slot_of(database);
+	if (slot != NULL)
+		slot->wanted = true;
+	SpinLockRelease(&shared->mutex);
+}
+
+/* audit_wake_at_commit: the same once what this transaction wrote can be seen. */
+void
+audit_wake_at_commit(void)
+{
+	wake_at_commit = true;
+}
+
+/* at_end: XactCallback. */
+static void
+at_end(XactEvent event, void *arg)
+{
+	if (!wake_at_commit)
+		return;
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PARALLEL_COMMIT)
+		audit_wake(MyDatabaseId);
+	if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PARALLEL_PRE_COMMIT &&
+		event != XACT_EVENT_PRE_PREPARE)
+		wake_at_commit = false;
+}
+
+/* ----------
+ * The launcher
+ * ----------
+ */
+
+/* wake_folders: databases that have segments from before this start. */
+static void
+wake_folders(void)
+{
+	char		path[MAXPGPATH];
+	DIR		   *dir;
+	struct dirent *item;
+
+	audit_folder(path, InvalidOid);
+	get_parent_directory(path);
+	dir = AllocateDir(path);
+	if (dir == NULL)
+		return;
+	while ((item = ReadDirExtended(dir, path, LOG)) != NULL)
+	{
+		if (strspn(item->d_name, "0123456789") == strlen(item->d_name))
+			audit_wake((Oid) strtoul(item->d_name, NULL, 10));
+	}
+	FreeDir(dir);
+}
+
+/* note_end: under the mutex; a worker of this slot has gone. */
+static void
+note_end(Slot *slot)
+{
+	slot->running = false;
+	if (slot->ended_well)
+	{
+		slot->failures = 0;
+		return;
+	}
+	slot->failures = Min(slot->failures + 1, 7);
+	slot->wanted = true;
+	slot->refused = slot->demands;
+	slot->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+												   1000 * Min(1 << (slot->failures - 1), LONGEST_PAUSE));
+	if (slot->error[0] == '\0')
+		strlcpy(slot->error, "background worker could not start or was ended", WORKER_ERROR_BYTES);
+}
+
+/* see_end: has the worker of a slot gone? */
+static void
+see_end(int number)
+{
+	Slot	   *slot = &shared->slots[number];
+	pid_t		pid;
+
+	if (handles[number] == NULL || GetBackgroundWorkerPid(handles[number], &pid) != BGWH_STOPPED)
+		return;
+	pfree(handles[number]);
+	handles[number] = NULL;
+	SpinLockAcquire(&shared->mutex);
+	note_end(slot);
+	SpinLockRelease(&shared->mutex);
+	ConditionVariableBroadcast(&shared->changed);
+}
+
+/* take_turn: under the mutex; shall a worker be started for this slot now? */
+static bool
+take_turn(Slot *slot, TimestampTz now)
+{
+	bool		demanded = slot->demands > Max(slot->served, slot->refused);
+
+	if (slot->database == InvalidOid || slot->running)
+		return false;
+	if (!demanded && (now < slot->not_before || !(slot->wanted || (slot->due != 0 && now >= slot->due))))
+		return false;
+	slot->running = true;
+	slot->ended_well = false;
+	slot->wanted = false;
+	slot->error[0] = '\0';
+	return true;
+}
+
+/* database_exists: a folder may be left of one that was dropped. */
+static bool
+database_exists(Oid database)
+{
+	bool		exists;
+
+	StartTransactionCommand();
+	exists = get_database_name(database) != NULL;
+	CommitTransactionCommand();
+	return exists;
+}
+
+/* free_slot: nobody needs it. */
+static void
+free_slot(Slot *slot)
+{
+	SpinLockAcquire(&shared->mutex);
+	slot->running = false;
+	slot->due = 0;
+	SpinLockRelease(&shared->mutex);
+}
+
+/* start_worker: for the database of a slot. */
+static void
+start_worker(int number)
+{
+	Slot	   *slot = &shared->slots[number];
+	BackgroundWorker worker = {0};
+
+	if (!database_exists(slot->database))
+	{
+		free_slot(slot);
+		return;
+	}
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_main_arg = Int32GetDatum(number);
+	worker.bgw_notify_pid = MyProcPid;
+	strlcpy(worker.bgw_library_name, "pgseal", BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, "pgseal_log_worker", BGW_MAXLEN);
+	snprintf(worker.bgw_name, BGW_MAXLEN, "pgseal log of database %u", slot->database);
+	strlcpy(worker.bgw_type, "pgseal log", BGW_MAXLEN);
+	if (RegisterDynamicBackgroundWorker(&worker, &handles[number]))
+		return;
+	handles[number] = NULL;
+	SpinLockAcquire(&shared->mutex);
+	strlcpy(slot->error, "no background worker is free: raise max_worker_processes", WORKER_ERROR_BYTES);
+	note_end(slot);
+	SpinLockRelease(&shared->mutex);
+	ConditionVariableBroadcast(&shared->changed);
+}
+
+/* launch: one round over the slots. */
+static void
+launch(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	for (int i = 0; i < SLOTS && shared->slots[i].database != InvalidOid; i++)
+	{
+		bool		turn;
+
+		see_end(i);
+		SpinLockAcquire(&shared->mutex);
+		turn = take_turn(&shared->slots[i], now);
+		SpinLockRelease(&shared->mutex);
+		if (turn)
+			start_worker(i);
+	}
+}
+
+/* launcher_gone: on_shmem_exit. */
+static void
+launcher_gone(int code, Datum arg)
+{
+	SpinLockAcquire(&shared->mutex);
+	shared->launcher = NULL;
+	SpinLockRelease(&shared->mutex);
+}
+
+/* pgseal_log_launcher: entry point of the launcher. */
+void
+pgseal_log_launcher(Datum arg)
+{
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	SpinLockAcquire(&shared->mutex);
+	shared->launcher = MyLatch;
+	for (int i = 0; i < SLOTS; i++)
+		shared->slots[i].running = false;	/* those of a launcher that died */
+	SpinLockRelease(&shared->mutex);
+	on_shmem_exit(launcher_gone, (Datum) 0);
+	wake_folders();
+	for (;;)
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 ingest_interval, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		MemoryContextSwitchTo(TopMemoryContext);	/* handles outlive a round */
+		launch();
+	}
+}
+
+/* ----------
+ * A worker
+ * ----------
+ */
+
+/* lock_is_free: could this lock be had, without waiting?  It is given back at once. */
+static bool
+lock_is_free(LOCKTAG *tag, LOCKMODE mode)
+{
+	if (LockAcquire(tag, mode, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	LockRelease(tag, mode, false);
+	return true;
+}
+
+/*
+ * worker_is_in_the_way
+ *		Does DROP DATABASE or CREATE DATABASE ... TEMPLATE wait for this worker?
+ *
+ * Both lock the database first, and then wait 5 seconds for others to go.
+ */
+bool
+worker_is_in_the_way(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+	return !lock_is_free(&tag, RowExclusiveLock);
+}
+
+/*
+ * worker_enter
+ *		Start a transaction in which the log may be written.
+ *
+ * False, and no transaction, when the extension is not there or is wanted.  Its
+ * lock is kept until the end: DROP EXTENSION takes it first and waits there,
+ * with no other lock that could make a deadlock.
+ */
+bool
+worker_enter(void)
+{
+	LOCKTAG		tag;
+	bool		entered;
+
+	if (worker_is_in_the_way())
+		return false;
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	entered = seal_in_database();
+	if (entered)
+	{
+		SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, get_extension_oid("pgseal", true), 0);
+		entered = LockAcquire(&tag, AccessShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	}
+	if (!entered)
+	{
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	return entered;
+}
+
+/* worker_leave: commit. */
+void
+worker_leave(void)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* ingest_all: batch after batch, each in its transaction; false when the worker has to go. */
+static bool
+ingest_all(void)
+{
+	char		folder[MAXPGPATH];
+	int64		taken;
+
+	audit_folder(folder, MyDatabaseId);
+	do
+	{
+		if (!worker_enter())
+			return false;
+		taken = ingest_batch(ingest_files(folder), true, BATCH);
+		worker_leave();
+	} while (taken >= BATCH);
+	return true;
+}
+
+/* work: everything that is due; false when the worker has to go. */
+static bool
+work(bool demanded)
+{
+	if (!ingest_all() || !worker_enter())
+		return false;
+	deliver_checkpoint(demanded);
+	worker_leave();
+	if (!deliver_note() || !worker_enter())
+		return false;
+	deliver_remove_segments();
+	worker_leave();
+	return true;
+}
+
+/* tell_end: how it went. */
+static void
+tell_end(Slot *slot, bool well, uint64 demand, const char *error)
+{
+	SpinLockAcquire(&shared->mutex);
+	slot->ended_well = well;
+	if (well)
+	{
+		slot->served = Max(slot->served, demand);
+		slot->due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOOK_AGAIN);
+	}
+	else
+		strlcpy(slot->error, error, WORKER_ERROR_BYTES);
+	SpinLockRelease(&shared->mutex);
+	ConditionVariableBroadcast(&shared->changed);
+}
+
+/* fail: tell the error that is being handled, and go. */
+static void
+fail(Slot *slot, MemoryContext context)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	HOLD_INTERRUPTS();
+	error = CopyErrorData();
+	EmitErrorReport();
+	FlushErrorState();
+	AbortCurrentTransaction();
+	tell_end(slot, false, 0, error->message);
+	proc_exit(1);
+}
+
+/* step_back: somebody wants the database or the extension; come again later. */
+static void
+step_back(Slot *slot)
+{
+	tell_end(slot, true, 0, NULL);
+	audit_wake(slot->database);
+}
+
+/* pgseal_log_worker: entry point of a worker; arg is the number of its slot. */
+void
+pgseal_log_worker(Datum arg)
+{
+	Slot	   *slot = &shared->slots[DatumGetInt32(arg)];
+	MemoryContext context = CurrentMemoryContext;
+	uint64		demand;
+	bool		demanded;
+
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(slot->database, InvalidOid, 0);
+	SetConfigOption("application_name", "pgseal log", PGC_USERSET, PGC_S_SESSION);
+	SpinLockAcquire(&shared->mutex);
+	demand = slot->demands;
+	demanded = demand > Max(slot->served, slot->refused);
+	SpinLockRelease(&shared->mutex);
+	PG_TRY();
+	{
+		if (work(demanded))
+			tell_end(slot, true, demand, NULL);
+		else
+			step_back(slot);
+	}
+	PG_CATCH();
+	{
+		fail(slot, context);
+	}
+	PG_END_TRY();
+	proc_exit(0);
+}
+
+/* ----------
+ * Those who wait
+ * ----------
+ */
+
+/* worker_last_error: of this database; empty when the last run ended well. */
+void
+worker_last_error(char error[WORKER_ERROR_BYTES])
+{
+	Slot	   *slot;
+
+	error[0] = '\0';
+	SpinLockAcquire(&shared->mutex);
+	slot = slot_of(MyDatabaseId);
+	if (slot != NULL)
+		strlcpy(error, slot->error, WORKER_ERROR_BYTES);
+	SpinLockRelease(&shared->mutex);
+}
+
+/* worker_note_error: of a worker, what went wrong though it goes on. */
+void
+worker_note_error(const char *error)
+{
+	Slot	   *slot;
+
+	SpinLockAcquire(&shared->mutex);
+	slot = slot_of(MyDatabaseId);
+	strlcpy(slot->error, error, WORKER_ERROR_BYTES);
+	SpinLockRelease(&shared->mutex);
+}
+
+/* call: a new demand, and the launcher; 0 when nobody can serve it. */
+static uint64
+call(void)
+{
+	Latch	   *launcher;
+	Slot	   *slot;
+	uint64		demand = 0;
+
+	SpinLockAcquire(&shared->mutex);
+	slot = slot_of(MyDatabaseId);
+	launcher = shared->launcher;
+	if (slot != NULL && launcher != NULL)
+		demand = ++slot->demands;
+	SpinLockRelease(&shared->mutex);
+	if (demand != 0)
+		SetLatch(launcher);
+	return demand;
+}
+
+/* answered: is a demand served or refused? */
+static bool
+answered(uint64 demand, bool *served)
+{
+	Slot	   *slot;
+	bool		refused;
+
+	SpinLockAcquire(&shared->mutex);
+	slot = slot_of(MyDatabaseId);
+	*served = slot->served >= demand;
+	refused = slot->refused >= demand;
+	SpinLockRelease(&shared->mutex);
+	return *served || refused;
+}
+
+/*
+ * worker_demand
+ *		Have everything ingested and signed, and wait for it.
+ *
+ * 55000 with the worker's error when that fails.  A transaction that holds the
+ * lock of the log must not wait here.
+ */
+void
+worker_demand(void)
+{
+	uint64		demand = call();
+	char		error[WORKER_ERROR_BYTES];
+	TimestampTz begun = GetCurrentTimestamp();
+	bool		served = false;
+
+	if (demand == 0)
+		error_raise(SEAL_E_NO_CHECKPOINT, "the launcher of log workers is not running");
+	ConditionVariablePrepareToSleep(&shared->changed);
+	while (!answered(demand, &served) &&
+		   !TimestampDifferenceExceeds(begun, GetCurrentTimestamp(), DEMAND_TIMEOUT))
+		(void) ConditionVariableTimedSleep(&shared->changed, 1000, PG_WAIT_EXTENSION);
+	ConditionVariableCancelSleep();
+	if (served)
+		return;
+	worker_last_error(error);
+	error_raise(SEAL_E_NO_CHECKPOINT, error[0] != '\0' ? error : "timed out");
+}
+
+/* register_launcher: one for the server. */
+static void
+register_launcher(void)
+{
+	BackgroundWorker launcher = {0};
+
+	launcher.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	launcher.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	launcher.bgw_restart_time = 10;
+	strlcpy(launcher.bgw_library_name, "pgseal", BGW_MAXLEN);
+	strlcpy(launcher.bgw_function_name, "pgseal_log_launcher", BGW_MAXLEN);
+	strlcpy(launcher.bgw_name, "pgseal log launcher", BGW_MAXLEN);
+	strlcpy(launcher.bgw_type, "pgseal log launcher", BGW_MAXLEN);
+	RegisterBackgroundWorker(&launcher);
+}
+
+/*
+ * seal.ingest_interval: how often the launcher looks whether there is anything
+ * to ingest; the window in which a record is in a segment only.
+ */
+void
+worker_init(void)
+{
+	DefineCustomIntVariable("seal.ingest_interval",
+							"Time between two looks for records to take into the log.",
+							"Until then a record stands in its segment file only, which is on disk but in no checkpoint.",
+							&ingest_interval, 1000, 10, 3600000, PGC_SIGHUP,
+							GUC_SUPERUSER_ONLY | GUC_UNIT_MS | GUC_NOT_IN_SAMPLE,
+							NULL, NULL, NULL);
+	prev_shmem_request_hook = shmem_request_hook;
+	shmem_request_hook = request_memory;
+	prev_shmem_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = start_memory;
+	RegisterXactCallback(at_end, NULL);
+	deliver_init();
+	if (!IsBinaryUpgrade)
+		register_launcher();
+}
