@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
 #include "audit/shared.h"
+#include "audit/worker.h"
 
 #include "access/transam.h"
 #include "access/xact.h"
@@ -89,6 +90,7 @@ audit_init(void)
 	shared_init();
 	statement_init();
 	note_init();
+	worker_init();
 }
 
 /* prepare: memory for records, at first use in a process. */
@@ -192,6 +194,7 @@ audit_store_of(Oid database, const AuditRecord *records, int count, bool wait)
 			len = 0;
 		}
 	}
+	audit_wake(database);
 	return error;
 }
 

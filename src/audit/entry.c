@@ -251,16 +251,25 @@ add_column(StringInfo bytes, Datum value, Kind kind)
 	}
 }
 
+/* present_groups: as a bit mask, in one pass. */
+static unsigned char
+present_groups(const LogEntry *entry)
+{
+	unsigned char mask = 0;
+
+	for (int i = 0; i < ENTRY_COLUMNS; i++)
+	{
+		if (columns[i].group != GROUP_NONE && !entry->nulls[i])
+			mask |= 1 << columns[i].group;
+	}
+	return mask;
+}
+
 /* entry_group_present: is a column of this group not null? */
 bool
 entry_group_present(const LogEntry *entry, int group)
 {
-	for (int i = 0; i < ENTRY_COLUMNS; i++)
-	{
-		if ((int) columns[i].group == group && !entry->nulls[i])
-			return true;
-	}
-	return false;
+	return (present_groups(entry) & 1 << group) != 0;
 }
 
 /* entry_group: the bytes of one group, appended. */
@@ -342,12 +351,11 @@ entry_leaf(MerkleHash *leaf, const LogEntry *entry, StringInfo scratch)
 	entry_salts(salts, entry);
 	data[0] = LEAF_VERSION;
 	memcpy(data + 1, &number, sizeof(number));
-	data[9] = 0;
+	data[9] = present_groups(entry);
 	for (int group = 0; group < LOG_GROUPS; group++)
 	{
-		if (!entry_group_present(entry, group))
+		if ((data[9] & 1 << group) == 0)
 			continue;
-		data[9] |= 1 << group;
 		group_hash(end, salts + group * LOG_SALT_BYTES, entry, group, scratch);
 		end += MERKLE_HASH_BYTES;
 	}

@@ -80,7 +80,7 @@ look_at_file(const char *folder, const char *name)
 	return file;
 }
 
-/* mark_open: the last segment of this start is being written. */
+/* mark_open: the last segment of this start is being written, or was just made to be. */
 static void
 mark_open(List *files)
 {
@@ -235,7 +235,7 @@ nothing_follows(const AuditSegment *segment, LogTree *log, Relation serials, boo
 static bool
 read_so_far(int64 *number, const SegmentFile *file)
 {
-	uint32		limit = file->open ? audit_segment_limit(&file->id) : 0;
+	uint32		limit = audit_segment_limit(&file->id);
 	AuditSegment segment;
 	LogTree		log;
 	Relation	sources;
@@ -248,7 +248,7 @@ read_so_far(int64 *number, const SegmentFile *file)
 	sources = index_of(log.entries, ENTRY_SEGMENT + 1);
 	serials = index_of(log.entries, ENTRY_SERIAL + 1);
 	(void) last_of_segment(number, &position, &file->id, &log, sources);
-	is_read = (file->open && position >= limit) ||
+	is_read = (limit != 0 && position >= limit) ||
 		(audit_segment_load(&segment, file->path, (uint32) position, limit) &&
 		 nothing_follows(&segment, &log, serials, file->open));
 	index_close(serials, AccessShareLock);
@@ -447,7 +447,7 @@ take_rest(Ingest *ingest, const AuditSegment *segment, uint32 position)
 static void
 take_file(Ingest *ingest, const SegmentFile *file)
 {
-	uint32		limit = file->open ? audit_segment_limit(&file->id) : 0;
+	uint32		limit = audit_segment_limit(&file->id);
 	int64		number;
 	int64		position = 0;
 	AuditSegment segment;
@@ -455,7 +455,7 @@ take_file(Ingest *ingest, const SegmentFile *file)
 	uint32		next;
 
 	(void) last_of_segment(&number, &position, &file->id, &ingest->log, ingest->source_index);
-	if ((file->open && position >= limit) ||
+	if ((limit != 0 && position >= limit) ||
 		!audit_segment_load(&segment, file->path, (uint32) position, limit))
 		return;
 	for (next = segment.loaded_from;

@@ -432,6 +432,7 @@ ingest_all(void)
 	char		folder[MAXPGPATH];
 	int64		taken;
 
+	audit_flush();				/* a close waits for nobody */
 	audit_folder(folder, MyDatabaseId);
 	do
 	{
