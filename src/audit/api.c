@@ -208,6 +208,7 @@ pgseal_audit_unread(PG_FUNCTION_ARGS)
 	ListCell   *cell;
 	int64		unread = 0;
 
+	log_require_reader("audit_status");
 	audit_folder(folder, MyDatabaseId);
 	foreach(cell, ingest_files(folder))
 		unread += ingest_is_read(lfirst(cell)) ? 0 : 1;
@@ -220,6 +221,7 @@ pgseal_audit_last_error(PG_FUNCTION_ARGS)
 {
 	char		error[WORKER_ERROR_BYTES];
 
+	log_require_reader("audit_status");
 	worker_last_error(error);
 	if (error[0] == '\0')
 		PG_RETURN_NULL();

@@ -70,6 +70,7 @@ CREATE TABLE seal.audit_change (
   new jsonb) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 COMMENT ON TABLE seal.audit_change IS
   'writes to watched tables that are not yet numbered; its columns from the second on are those of seal.audit_entry, in that order';
+COMMENT ON SEQUENCE seal.audit_change_id_seq IS 'order of the writes to watched tables, before they are numbered';
 
 CREATE TABLE seal.audit_node (
   level smallint,
@@ -157,7 +158,7 @@ COMMENT ON FUNCTION seal.ingest_segments(text) IS
 CREATE FUNCTION seal.audit_reading(view_name text) RETURNS boolean
   AS 'MODULE_PATHNAME', 'pgseal_audit_reading' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION seal.audit_reading(text) IS
-  'records that a view of the log is read, and returns true; called by the views; 53100, 58030';
+  'records that a view of the log is read, and returns true; called by the views, for those who may read them; 42501, 53100, 58030';
 
 CREATE VIEW seal.audit_log WITH (security_barrier) AS
   SELECT entry, at, action, outcome, login_role, session_role, role, actor, purpose, address, application,
@@ -200,14 +201,12 @@ COMMENT ON VIEW seal.key_events IS
 CREATE FUNCTION seal.audit_unread() RETURNS bigint
   AS 'MODULE_PATHNAME', 'pgseal_audit_unread' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION seal.audit_unread() IS
-  'how many segment files of this database hold records that the log has not';
-REVOKE EXECUTE ON FUNCTION seal.audit_unread() FROM PUBLIC;
+  'how many segment files of this database hold records that the log has not, for those who may read seal.audit_status; 42501';
 
 CREATE FUNCTION seal.audit_last_error() RETURNS text
   AS 'MODULE_PATHNAME', 'pgseal_audit_last_error' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION seal.audit_last_error() IS
-  'what the last worker of this database''s log failed in; null when all is well';
-REVOKE EXECUTE ON FUNCTION seal.audit_last_error() FROM PUBLIC;
+  'what the last worker of this database''s log failed in; null when all is well; for those who may read seal.audit_status; 42501';
 
 CREATE VIEW seal.audit_status AS
   SELECT unread AS unread_segments,

@@ -212,10 +212,13 @@ pgseal_export_audit(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* seal.audit_reading(view_name text) returns boolean */
+/* seal.audit_reading(view_name text) returns boolean: only who may read that view can say that he does */
 Datum
 pgseal_audit_reading(PG_FUNCTION_ARGS)
 {
-	note_reading(text_to_cstring(PG_GETARG_TEXT_PP(0)), AUDIT_OPEN);
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	log_require_reader(name);
+	note_reading(name, AUDIT_OPEN);
 	PG_RETURN_BOOL(true);
 }

@@ -15,6 +15,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "commands/trigger.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -31,6 +32,16 @@ log_open(const char *table, LOCKMODE lockmode)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("relation \"seal.%s\" does not exist", table)));
 	return table_open(oid, lockmode);
+}
+
+/* log_require_reader: 42501 unless the current role may read a view of the log. */
+void
+log_require_reader(const char *view)
+{
+	Oid			oid = seal_relation_oid(view);
+
+	if (!OidIsValid(oid) || pg_class_aclcheck(oid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_VIEW, view);
 }
 
 /* log_place: what a copy of the log has otherwise: cluster, database, timeline. */

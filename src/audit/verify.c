@@ -27,7 +27,7 @@
 PG_FUNCTION_INFO_V1(pgseal_verify_audit);
 
 #define PROGRESS_ENTRIES	1000000
-#define NO_ENTRY			(-1)
+#define NO_ENTRY			PG_INT64_MIN
 #define EXPECTED			2
 
 /* A checkpoint to be met on the way. */
