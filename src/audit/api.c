@@ -20,10 +20,8 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "storage/lmgr.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(pgseal_public_key);
@@ -33,17 +31,6 @@ PG_FUNCTION_INFO_V1(pgseal_consistency_proof);
 PG_FUNCTION_INFO_V1(pgseal_ingest_segments);
 PG_FUNCTION_INFO_V1(pgseal_audit_unread);
 PG_FUNCTION_INFO_V1(pgseal_audit_last_error);
-
-/* require_admin: 42501 unless the current role is superuser or a member of seal.admin_role. */
-static void
-require_admin(const char *function)
-{
-	const char *name = GetConfigOption("seal.admin_role", true, false);
-	Oid			role = name != NULL && name[0] != '\0' ? get_role_oid(name, true) : InvalidOid;
-
-	if (!superuser() && !(OidIsValid(role) && is_member_of_role_nosuper(GetUserId(), role)))
-		error_raise(SEAL_E_NOT_ADMIN, function);
-}
 
 /* read_state: as of now; raises 55000 when there is no log yet. */
 static void
@@ -192,7 +179,7 @@ pgseal_ingest_segments(PG_FUNCTION_ARGS)
 	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	struct stat st;
 
-	require_admin("seal.ingest_segments");
+	log_require_admin("seal.ingest_segments");
 	if (RecoveryInProgress())
 		error_raise(SEAL_E_NO_CHECKPOINT, "the server is in recovery");
 	if (stat(path, &st) != 0)

@@ -153,6 +153,11 @@ CREATE FUNCTION seal.ingest_segments(path text) RETURNS bigint
 COMMENT ON FUNCTION seal.ingest_segments(text) IS
   'takes the segments of this database from a copied folder into the log, what it has already left out, and returns how many entries were added; 42501, 55000';
 
+CREATE FUNCTION seal.purge_audit(older_than interval, below_minimum boolean DEFAULT false) RETURNS bigint
+  AS 'MODULE_PATHNAME', 'pgseal_purge_audit' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.purge_audit(interval, boolean) IS
+  'empties the entries that are older and that a delivered checkpoint covers, and returns how many; their leaves stay, so the log and its proofs verify as before, and an entry tells of it; refused below six months unless below_minimum; 22023, 42501';
+
 -- Who reads the log is in it.
 
 CREATE FUNCTION seal.audit_reading(view_name text) RETURNS boolean

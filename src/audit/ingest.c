@@ -335,9 +335,9 @@ set_digest(LogEntry *entry, const AuditRecord *record)
 	entry_set(entry, ENTRY_STATEMENT_DIGEST, PointerGetDatum(digest));
 }
 
-/* set_record: what a record says. */
-static void
-set_record(LogEntry *entry, const AuditRecord *record)
+/* ingest_set_record: what a record says. */
+void
+ingest_set_record(LogEntry *entry, const AuditRecord *record)
 {
 	entry_set(entry, ENTRY_AT, TimestampTzGetDatum(record->at));
 	entry_set_text(entry, ENTRY_ACTION, audit_action_name(record->action));
@@ -408,7 +408,7 @@ take_record(Ingest *ingest, const AuditSegment *segment, const AuditFrame *frame
 
 	entry_clear(&entry);
 	if (audit_record_decode(&record, frame->body, frame->body_len))
-		set_record(&entry, &record);
+		ingest_set_record(&entry, &record);
 	else
 		set_finding(&entry, "unreadable_record", NULL);
 	set_source(&entry, &segment->id, frame->next);

@@ -17,6 +17,7 @@
 #include "commands/trigger.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -42,6 +43,17 @@ log_require_reader(const char *view)
 
 	if (!OidIsValid(oid) || pg_class_aclcheck(oid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_VIEW, view);
+}
+
+/* log_require_admin: 42501 unless the current role is superuser or a member of seal.admin_role. */
+void
+log_require_admin(const char *function)
+{
+	const char *name = GetConfigOption("seal.admin_role", true, false);
+	Oid			role = name != NULL && name[0] != '\0' ? get_role_oid(name, true) : InvalidOid;
+
+	if (!superuser() && !(OidIsValid(role) && is_member_of_role_nosuper(GetUserId(), role)))
+		error_raise(SEAL_E_NOT_ADMIN, function);
 }
 
 /* log_place: what a copy of the log has otherwise: cluster, database, timeline. */

@@ -100,6 +100,7 @@ extern int64 log_append(LogWriter *writer, LogEntry *entry);
 extern int64 log_written(const LogWriter *writer);
 extern void log_finish(LogWriter *writer);
 extern Relation log_open(const char *table, LOCKMODE lockmode);
+extern void log_require_admin(const char *function);
 extern void log_require_reader(const char *view);
 extern char *log_place(void);
 

@@ -231,4 +231,21 @@ $later = sql('SELECT seal.checkpoint()');
 is(slurp_file($taken), $later, 'the command takes the note');
 is(sql('SELECT delivered_size = checkpoint_size, last_error IS NULL FROM seal.audit_status'), 't|t', 'and then it is delivered');
 
+# A purge leaves a log that verifies, and is in it.
+like(error_of($node, 'auditor', q{SELECT seal.purge_audit('1 year')}), qr/permission denied/, 'an auditor purges nothing');
+like(error_of($node, 'postgres', q{SELECT seal.purge_audit('5 months')}), qr/six months/, 'nobody purges what is younger than six months');
+is(sql(q{SELECT seal.purge_audit('6 months')}), '0', 'nothing is that old');
+$size = sql('SELECT checkpoint_size FROM seal.audit_state');
+records('postgres', 5);
+is(sql(q{SELECT seal.purge_audit('0', below_minimum => true)}), $size, 'unless told; then what a delivered checkpoint covers');
+is(sql("SELECT count(*) = 0 FROM seal.audit_entry WHERE entry < $size AND (login_role, what, salt) IS DISTINCT FROM (NULL, NULL, NULL)"), 't', 'nothing is left in it');
+is(sql("SELECT intact FROM seal.verify_audit('$later')"), 't', 'the log verifies against the checkpoint from before');
+is(sql("SELECT detail || ' ' || login_role FROM seal.audit_entry WHERE action = 'purge'"), "before=$size postgres", 'an entry tells who purged what');
+tampered('more emptied than was purged', "UPDATE seal.audit_entry SET action = NULL, at = NULL, outcome = NULL, login_role = NULL, session_role = NULL, role = NULL, actor = NULL,
+	purpose = NULL, address = NULL, application = NULL, xid = NULL, statement = NULL, relation = NULL, row_key = NULL, subject = NULL, keys = NULL, what = NULL, detail = NULL,
+	values_opened = NULL, subjects_opened = NULL, rows_returned = NULL, repeated = NULL, statement_digest = NULL, salt = NULL WHERE entry = $size", $size);
+sql('SELECT seal.checkpoint()');
+$export = sql('SELECT seal.export_audit()') . "\n";
+like(outside($export), qr/^verified: /, 'and verifies outside');
+
 done_testing();
