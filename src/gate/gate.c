@@ -235,3 +235,13 @@ gate_literal_open(uint16 version)
 	refuse_restricted(gate_literal_id(), KEY_LITERAL);
 	return lend(gate_literal_id(), version, KEY_LITERAL);
 }
+
+SealKey *
+gate_audit_seal(void)
+{
+	static uint32 id = 0;
+
+	if (unlikely(id == 0))
+		id = key_id_of(KEY_AUDIT);
+	return lend(id, 0, KEY_AUDIT);
+}

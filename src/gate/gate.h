@@ -46,4 +46,7 @@ extern SealKey *gate_literal_seal(void);
 extern SealKey *gate_literal_open(uint16 version);
 extern uint32 gate_literal_id(void);
 
+/* Active version of key audit, for what the log keeps of plain columns.  Who is watched needs no right for it. */
+extern SealKey *gate_audit_seal(void);
+
 #endif							/* PGSEAL_GATE_H */

@@ -77,8 +77,10 @@ typedef SealKey *(*OpeningGate) (uint32 key_id, uint16 version, uint64 subject);
 
 extern struct varlena *value_seal(const SealedType *type, PlainBytes *payload, int32 typmod);
 extern struct varlena *value_seal_plain(const SealedType *type, Datum value, int32 typmod);
+extern struct varlena *value_seal_audit(const SealedType *type, PlainBytes *payload);
 extern struct varlena *value_keep(const SealedType *type, const unsigned char *bytes, size_t len,
 								  int32 typmod, SealError malformed);
+extern struct varlena *value_of_token(uint32 key_id, SealedKind kind, const unsigned char token[TOKEN_BYTES]);
 extern struct varlena *value_token(const SealedType *type, uint8_t type_byte,
 								   PlainBytes *payload, uint32 key_id);
 extern void value_read(Envelope *envelope, struct varlena **held, const SealedType *type, Datum value);

@@ -51,6 +51,12 @@ extern Oid	sealed_plain_oid(SealedKind kind);
 extern const char *sealed_type_name(SealedKind kind);
 extern Opening sealed_opening(Oid function);
 
+/* image.c: values as the log of writes keeps them, all of them text forms of envelopes */
+extern char *image_seal(const char *text);	/* a plain value, under key audit; 55000 without a root */
+extern char *image_keep(Datum value);	/* a sealed value as it is stored */
+extern char *image_name(Datum value);	/* the same for equal values, where the key is searchable */
+extern char *image_show(const char *text, size_t len);	/* clear text; NULL without the right or the key */
+
 /* value.c: the envelope in a sealed datum; false when it is malformed */
 extern bool sealed_envelope(Envelope *envelope, struct varlena **held, Datum value);
 

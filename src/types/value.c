@@ -116,6 +116,35 @@ value_seal_plain(const SealedType *type, Datum value, int32 typmod)
 	return value_seal(type, &payload, typmod);
 }
 
+/* value_seal_audit: the same under key audit, whoever writes; no right is asked. */
+struct varlena *
+value_seal_audit(const SealedType *type, PlainBytes *payload)
+{
+	struct varlena *sealed;
+
+	if (payload->len > PAYLOAD_MAX_BYTES)
+		error_raise(SEAL_E_TOO_LONG, type->name);
+	sealed = seal_with(gate_audit_seal(), type, payload, payload);
+	plain_wipe(payload);
+	return sealed;
+}
+
+/* value_of_token: an envelope that holds nothing but a token. */
+struct varlena *
+value_of_token(uint32 key_id, SealedKind kind, const unsigned char token[TOKEN_BYTES])
+{
+	Envelope	head = {0};
+	struct varlena *sealed;
+
+	head.flags = ENVELOPE_HAS_TOKEN | ENVELOPE_TOKEN_ONLY;
+	head.key_id = key_id;
+	head.type = kind;
+	head.token = token;
+	sealed = new_sealed(envelope_len(head.flags, 0));
+	envelope_write_head((unsigned char *) VARDATA(sealed), &head);
+	return sealed;
+}
+
 /*
  * value_token
  *		A token-only envelope: what a sealed value is compared with.
@@ -130,8 +159,6 @@ value_token(const SealedType *type, uint8_t type_byte, PlainBytes *payload, uint
 	PlainBytes	canonical;
 	PlainBytes *token_of = payload;
 	unsigned char token[TOKEN_BYTES];
-	Envelope	head = {0};
-	struct varlena *sealed;
 
 	if (type->canonical != NULL && type_byte == type->kind)
 	{
@@ -144,13 +171,7 @@ value_token(const SealedType *type, uint8_t type_byte, PlainBytes *payload, uint
 		plain_wipe(&canonical);
 	plain_wipe(payload);
 
-	head.flags = ENVELOPE_HAS_TOKEN | ENVELOPE_TOKEN_ONLY;
-	head.key_id = key_id;
-	head.type = type->kind;
-	head.token = token;
-	sealed = new_sealed(envelope_len(head.flags, 0));
-	envelope_write_head((unsigned char *) VARDATA(sealed), &head);
-	return sealed;
+	return value_of_token(key_id, type->kind, token);
 }
 
 /* ----------
