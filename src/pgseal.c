@@ -14,6 +14,7 @@
 #include "guard/guard.h"
 #include "keys/keys.h"
 #include "plan/plan.h"
+#include "rows/rows.h"
 #include "types/types.h"
 #include "utils/guc.h"
 
@@ -39,6 +40,7 @@ _PG_init(void)
 	gate_init();
 	types_init();
 	plan_init();
+	rows_init();
 	guard_init();
 	MarkGUCPrefixReserved("seal");
 }

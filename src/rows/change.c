@@ -1,0 +1,188 @@
+/*-------------------------------------------------------------------------
+ * change.c
+ *		Rows of seal.audit_change: who did what to which row.
+ *
+ * Floor 5.  Written below the executor and in the transaction of the change:
+ * no right on the table is needed, and no trigger, rule or search path of
+ * somebody else comes between.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#include "rows/internal.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "audit/audit.h"
+#include "catalog/indexing.h"
+#include "commands/sequence.h"
+#include "common/ip.h"
+#include "utils/backend_status.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/xid8.h"
+
+#define ADDRESS_LOCAL	"local"
+
+/* Who writes, as read for the last row; in the memory of its transaction. */
+typedef struct Who
+{
+	LocalTransactionId xid;
+	Oid			login;
+	Oid			session;
+	Oid			role;
+	Datum		login_role;
+	Datum		session_role;
+	Datum		role_name;
+	Datum		address;
+	Datum		application;
+} Who;
+
+static Who	who;
+
+/* change_start: a row of nulls. */
+void
+change_start(Change *change)
+{
+	memset(change->values, 0, sizeof(change->values));
+	memset(change->nulls, true, sizeof(change->nulls));
+}
+
+void
+change_set(Change *change, ChangeColumn column, Datum value)
+{
+	change->values[column] = value;
+	change->nulls[column] = false;
+}
+
+/* change_set_text: NULL stays null. */
+void
+change_set_text(Change *change, ChangeColumn column, const char *text)
+{
+	if (text != NULL)
+		change_set(change, column, CStringGetTextDatum(text));
+}
+
+/* ----------
+ * Who
+ * ----------
+ */
+
+/* role_text: name of a role, or its OID when it has none any more. */
+static Datum
+role_text(Oid role)
+{
+	const char *name = GetUserNameFromId(role, true);
+
+	return CStringGetTextDatum(name != NULL ? name : psprintf("%u", role));
+}
+
+/* login_role: who logged in; a background worker works for its session's role. */
+static Oid
+login_role(void)
+{
+	Oid			login = GetAuthenticatedUserId();
+
+	return OidIsValid(login) ? login : GetSessionUserId();
+}
+
+/* address_text: local, or host:port. */
+static Datum
+address_text(void)
+{
+	SockAddr	client = MyBEEntry->st_clientaddr;
+	char		host[NI_MAXHOST];
+	char		port[NI_MAXSERV];
+
+	if ((client.addr.ss_family != AF_INET && client.addr.ss_family != AF_INET6) ||
+		pg_getnameinfo_all(&client.addr, client.salen, host, sizeof(host), port, sizeof(port),
+						   NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return CStringGetTextDatum(ADDRESS_LOCAL);
+	return CStringGetTextDatum(psprintf("%s:%s", host, port));
+}
+
+/* text_is: is this text that string? */
+static bool
+text_is(Datum text, const char *string)
+{
+	const struct varlena *held = (const struct varlena *) DatumGetPointer(text);
+
+	return VARSIZE_ANY_EXHDR(held) == strlen(string) &&
+		memcmp(VARDATA_ANY(held), string, VARSIZE_ANY_EXHDR(held)) == 0;
+}
+
+/* who_is_known: does what was read for the last row hold for this one? */
+static bool
+who_is_known(void)
+{
+	return who.xid == compat_local_xid() && who.role == GetUserId() &&
+		who.session == GetSessionUserId() && who.login == login_role() &&
+		text_is(who.application, application_name);
+}
+
+/* learn_who: read it, for the rest of the transaction. */
+static void
+learn_who(void)
+{
+	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+
+	who.xid = InvalidLocalTransactionId;
+	who.login = login_role();
+	who.session = GetSessionUserId();
+	who.role = GetUserId();
+	who.login_role = role_text(who.login);
+	who.session_role = role_text(who.session);
+	who.role_name = role_text(who.role);
+	who.address = address_text();
+	who.application = CStringGetTextDatum(application_name);
+	who.xid = compat_local_xid();
+	MemoryContextSwitchTo(before);
+}
+
+/* set_who: the columns that say who. */
+static void
+set_who(Change *change)
+{
+	if (!who_is_known())
+		learn_who();
+	change_set(change, CHANGE_LOGIN_ROLE, who.login_role);
+	change_set(change, CHANGE_SESSION_ROLE, who.session_role);
+	change_set(change, CHANGE_ROLE, who.role_name);
+	change_set(change, CHANGE_ADDRESS, who.address);
+	change_set(change, CHANGE_APPLICATION, who.application);
+}
+
+/* ----------
+ * Storing
+ * ----------
+ */
+
+/*
+ * change_store
+ *		Complete the row and write it.
+ *
+ * The number is drawn while the row that changed is locked, so the numbers of
+ * one row follow its history.
+ */
+void
+change_store(Change *change, const Watched *watched)
+{
+	Relation	table = table_open(watched->change_table, RowExclusiveLock);
+	HeapTuple	tuple;
+
+	if (RelationGetNumberOfAttributes(table) != CHANGE_COUNT)
+		elog(ERROR, "seal.audit_change has %d columns", RelationGetNumberOfAttributes(table));
+	set_who(change);
+	change_set(change, CHANGE_ID, Int64GetDatum(nextval_internal(watched->change_sequence, false)));
+	change_set(change, CHANGE_AT, TimestampTzGetDatum(GetCurrentTimestamp()));
+	change_set_text(change, CHANGE_OUTCOME, "ok");
+	change_set(change, CHANGE_XID, FullTransactionIdGetDatum(GetTopFullTransactionId()));
+	change_set_text(change, CHANGE_RELATION, watched->relation);
+	change_set_text(change, CHANGE_WHAT, watched->partition);
+	tuple = heap_form_tuple(RelationGetDescr(table), change->values, change->nulls);
+	CatalogTupleInsert(table, tuple);
+	heap_freetuple(tuple);
+	table_close(table, NoLock);
+	audit_wake_at_commit();
+}

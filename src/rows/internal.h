@@ -1,0 +1,87 @@
+/*-------------------------------------------------------------------------
+ * internal.h
+ *		What the files of the rows room share.
+ *
+ * Floor 5.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ *------------------------------------------------------------------------*/
+#ifndef PGSEAL_ROWS_INTERNAL_H
+#define PGSEAL_ROWS_INTERNAL_H
+
+#include "rows/rows.h"
+
+#include "catalog/pg_trigger.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "utils/rel.h"
+
+/* Columns of seal.audit_change, in the order of audit.sql. */
+typedef enum ChangeColumn
+{
+	CHANGE_ID, CHANGE_AT, CHANGE_ACTION, CHANGE_OUTCOME, CHANGE_LOGIN_ROLE, CHANGE_SESSION_ROLE,
+	CHANGE_ROLE, CHANGE_ACTOR, CHANGE_PURPOSE, CHANGE_ADDRESS, CHANGE_APPLICATION, CHANGE_XID,
+	CHANGE_STATEMENT, CHANGE_RELATION, CHANGE_ROW_KEY, CHANGE_SUBJECT, CHANGE_KEYS, CHANGE_WHAT,
+	CHANGE_DETAIL, CHANGE_COLUMNS, CHANGE_OLD, CHANGE_NEW, CHANGE_COUNT
+} ChangeColumn;
+
+/* A row of it that is being made; all columns are null at first. */
+typedef struct Change
+{
+	Datum		values[CHANGE_COUNT];
+	bool		nulls[CHANGE_COUNT];
+} Change;
+
+/* One column of a watched table. */
+typedef struct WatchedColumn
+{
+	int			place;			/* in a slot, from 0 */
+	const char *name;
+	Datum		name_text;
+	bool		by_value;
+	int16		len;			/* typlen */
+	bool		sealed;
+	int			key;			/* of a sealed column: which of Watched.keys */
+	bool		number;			/* its text is a number of JSON */
+	FmgrInfo	output;			/* of a column that is not sealed */
+} WatchedColumn;
+
+/* What the trigger knows of its table, for one query. */
+typedef struct Watched
+{
+	const char *relation;		/* as people name it: the partitioned table that is watched */
+	const char *partition;		/* where the row lies, or NULL */
+	Oid			change_table;
+	Oid			change_sequence;
+	int			column_count;
+	WatchedColumn *columns;		/* in the order of the keys of a jsonb object */
+	int			row_key_count;	/* 0: rows have no key */
+	WatchedColumn **row_key;
+	int			key_count;
+	Datum	   *keys;			/* names of the keys of sealed columns, as text */
+} Watched;
+
+/* watched.c */
+extern Oid	watch_function(void);
+extern Oid	watch_logical_relation(Relation relation);
+extern char *watch_relation_name(Oid relation);
+extern Watched *watched_read(Relation relation, MemoryContext context);
+extern bool watched_has_row_key(Relation relation);
+
+/* change.c */
+extern void change_start(Change *change);
+extern void change_set(Change *change, ChangeColumn column, Datum value);
+extern void change_set_text(Change *change, ChangeColumn column, const char *text);
+extern void change_store(Change *change, const Watched *watched);
+
+/* rowimage.c */
+extern char *row_key(const Watched *watched, TupleTableSlot *slot);
+extern Datum row_image(const Watched *watched, TupleTableSlot *slot, const bool *chosen);
+extern Datum row_column_names(const Watched *watched, const bool *chosen);
+extern Datum row_key_names(const Watched *watched, const bool *chosen);
+extern bool row_changes(bool *changed, const Watched *watched, TupleTableSlot *old_slot, TupleTableSlot *new_slot);
+
+/* watch.c */
+extern void watch_init(void);
+
+#endif							/* PGSEAL_ROWS_INTERNAL_H */
