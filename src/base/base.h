@@ -73,9 +73,6 @@ typedef enum SealError
 	SEAL_E_LOG_NUMBER,
 	SEAL_E_NO_CHECKPOINT,		/* name: why */
 	SEAL_E_RETENTION,
-	SEAL_E_AUDIT_IO,
-	SEAL_E_AUDIT_FULL,
-	SEAL_E_AUDIT_LIMIT,
 	SEAL_E_NOT_WATCHABLE,		/* name: relation */
 	SEAL_E_NOT_WATCHED,			/* name: relation */
 	SEAL_E_WATCHED_AS_PART,		/* name: relation */
