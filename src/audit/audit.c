@@ -154,11 +154,16 @@ complete(AuditRecord *record)
 		record->xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
 }
 
-/* put_frame: one record at the end of frames; its length. */
+/*
+ * put_frame: one record at the end of frames; its length.
+ *
+ * The key of MACs is of this database's ring: a record for another has none.
+ */
 static uint32
 put_frame(char *frame, Oid database, const AuditRecord *record)
 {
 	AuditRecord whole = *record;
+	static const AuditMacKey no_key = {0};
 	AuditSegmentId id;
 	uint64		serial = pg_atomic_add_fetch_u64(&audit_shared->last_serial, 1);
 
@@ -167,7 +172,8 @@ put_frame(char *frame, Oid database, const AuditRecord *record)
 	audit_record_encode(&body, &whole);
 	Assert(body.len <= AUDIT_BODY_MAX);
 	write_segment_id(&id, database, 0);
-	segment_write_frame((unsigned char *) frame, &id, serial, body.data, body.len, mac_key);
+	segment_write_frame((unsigned char *) frame, &id, serial, body.data, body.len,
+						database == MyDatabaseId ? mac_key : &no_key);
 	memcpy(frame + FRAME_HEAD_BYTES, body.data, body.len);
 	return FRAME_HEAD_BYTES + body.len;
 }

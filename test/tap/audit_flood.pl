@@ -34,12 +34,16 @@ error_of($node, 'lab_other', q{SELECT seal.create_key('mine')});
 is(join(' ', map { $_->{login_role} . ':' . ($_->{key} // $_->{what}) } records($node, action => 'refuse')),
 	'lab_other:note lab_third:note lab_other:nir lab_other:seal.create_key', 'another login, key or reason is not hidden');
 
-# A count is written when its minute is over, by whoever comes next.
+# A count is written when its minute is over, by whoever comes next, in whatever database.
+$node->safe_psql('postgres', 'CREATE DATABASE other');
+$node->safe_psql('other', q{CREATE EXTENSION pgseal; SELECT seal.create_key('note')});
 $node->safe_psql('postgres', 'SELECT pg_sleep(61)');
-as_role($node, 'lab_app', $reveal);
+error_of($node, 'lab_app', q{SELECT seal.seal('x', 'note')}, database => 'other');
 my @counts = records($node, action => 'refuse', detail => 'repeated within a minute');
 is(join(' ', map { "$_->{login_role}:$_->{key}:$_->{outcome}:$_->{repeated}" } @counts), 'lab_other:note:42501:2000', 'the others are one record with their number');
 error_of($node, 'lab_other', $reveal);
 is(scalar(records($node, action => 'refuse', login_role => 'lab_other', key => 'note', outcome => '42501')), 3, 'and the next is recorded again');
+$node->safe_psql('postgres', 'SELECT seal.checkpoint()');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM seal.audit_entry WHERE what = 'altered_record'}), '0', 'which is no false alarm, though that database has another key');
 $node->stop;
 done_testing();
