@@ -90,6 +90,7 @@ audit_init(void)
 	shared_init();
 	statement_init();
 	note_init();
+	start_init();
 	worker_init();
 }
 

@@ -115,6 +115,7 @@ extern char *audit_text(const char *text);
 
 /* note.c */
 extern void audit_note(const AuditRecord *record);
+extern void audit_note_regardless(const AuditRecord *record);
 extern bool audit_refuse(const AuditRecord *record, uint32 key_id, int sqlstate);
 extern void audit_settle_refusals(bool all);
 
@@ -195,6 +196,10 @@ extern const unsigned char *audit_start(void);
 extern uint32 audit_segment_limit(const AuditSegmentId *id);
 extern void audit_flush(void);
 extern void audit_segment_remove(const char *path);
+
+/* start.c */
+extern bool audit_setting_matters(const char *name);
+extern char *audit_setting_text(const char *name, const char *value);
 
 /* worker.c: tell the log that there is something to take in */
 extern void audit_wake(Oid database);

@@ -123,6 +123,17 @@ audit_note(const AuditRecord *record)
 	remember(record);
 }
 
+/* audit_note_regardless: the same of a change that is made even when no record of it can be stored. */
+void
+audit_note_regardless(const AuditRecord *record)
+{
+	who_refresh();
+	audit_mac_key_refresh();
+	if (audit_store(record, 1, true) != SEAL_OK)
+		ereport(LOG_SERVER_ONLY, (errmsg("audit record of a change could not be stored")));
+	remember(record);
+}
+
 /* ----------
  * Refusals
  * ----------

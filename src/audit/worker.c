@@ -190,6 +190,16 @@ wake_folders(void)
 	FreeDir(dir);
 }
 
+/* wake_all: settings may have changed, which each log is told. */
+static void
+wake_all(void)
+{
+	SpinLockAcquire(&shared->mutex);
+	for (int i = 0; i < SLOTS && shared->slots[i].database != InvalidOid; i++)
+		shared->slots[i].wanted = true;
+	SpinLockRelease(&shared->mutex);
+}
+
 /* note_end: under the mutex; a worker of this slot has gone. */
 static void
 note_end(Slot *slot)
@@ -349,6 +359,7 @@ pgseal_log_launcher(Datum arg)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
+			wake_all();
 		}
 		MemoryContextSwitchTo(TopMemoryContext);	/* handles outlive a round */
 		launch();
@@ -444,11 +455,22 @@ ingest_all(void)
 	return true;
 }
 
+/* tell_start: what the log does not know of this start; false when the worker has to go. */
+static bool
+tell_start(void)
+{
+	if (!worker_enter())
+		return false;
+	start_tell();
+	worker_leave();
+	return true;
+}
+
 /* work: everything that is due; false when the worker has to go. */
 static bool
 work(bool demanded)
 {
-	if (!ingest_all() || !worker_enter())
+	if (!tell_start() || !ingest_all() || !worker_enter())
 		return false;
 	deliver_checkpoint(demanded);
 	worker_leave();

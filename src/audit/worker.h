@@ -24,6 +24,10 @@ extern bool worker_is_in_the_way(void);
 extern bool worker_enter(void);
 extern void worker_leave(void);
 
+/* start.c */
+extern void start_init(void);
+extern void start_tell(void);
+
 /* deliver.c */
 extern void deliver_init(void);
 extern void deliver_checkpoint(bool demanded);

@@ -174,6 +174,13 @@ compat_merge_reads_row(Query *query)
 #define COMPAT_ORDER_FUNCTIONS
 #endif
 
+/* PG 16 keeps settings in a hash table, and makes the array. */
+#if PG_VERSION_NUM >= 160000
+#define compat_guc_variables(count)	get_guc_variables(count)
+#else
+#define compat_guc_variables(count)	(*(count) = GetNumConfigOptions(), get_guc_variables())
+#endif
+
 /* PG 18 gave the magic block a name and a version. */
 #ifdef PG_MODULE_MAGIC_EXT
 #define COMPAT_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "pgseal", .version = "0.1.0")

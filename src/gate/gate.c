@@ -22,6 +22,7 @@ gate_init(void)
 {
 	rights_init();
 	roles_init();
+	settings_init();
 	admin_init();
 }
 

@@ -16,11 +16,12 @@
 /* What is told to gate_note(). */
 typedef struct GateEvent
 {
-	const char *action;			/* key, grant, refuse, admin */
+	const char *action;			/* key, grant, refuse, admin, setting */
 	const char *what;			/* function or verb */
 	const char *key;			/* key name or NULL */
 	const char *detail;			/* never a value; or NULL */
 	int			sqlstate;		/* of a refusal, else 0 */
+	bool		regardless;		/* happens even when no record of it can be stored */
 } GateEvent;
 
 extern void gate_init(void);

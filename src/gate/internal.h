@@ -20,6 +20,9 @@ extern bool rights_hold(uint32 key_id, int verbs);
 /* roles.c */
 extern void roles_init(void);
 
+/* settings.c */
+extern void settings_init(void);
+
 /* admin.c */
 extern void admin_init(void);
 extern void admin_require(const char *function);

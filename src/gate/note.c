@@ -56,7 +56,10 @@ write_record(const GateEvent *event)
 
 	if (event->sqlstate == 0)
 	{
-		audit_note(&record);
+		if (event->regardless)
+			audit_note_regardless(&record);
+		else
+			audit_note(&record);
 		return true;
 	}
 	key = event->key != NULL ? ring_key_by_name(event->key) : NULL;

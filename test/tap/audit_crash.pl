@@ -120,6 +120,10 @@ sub scanning
 }
 
 my ($session, $pid) = scanning('killed');
+my @old = segment_files($node);
+my %content = map { $_ => slurp_file($_) } @old;
+my %starts = map { start_of($_) => 1 } @old;
+is(scalar keys %starts, 1, 'one start so far');
 my $offset = -s $node->logfile;
 kill 'KILL', $pid or die "could not kill $pid: $!";
 foreach (1 .. 300)
@@ -131,10 +135,6 @@ $node->poll_query_until('postgres', 'SELECT true') or die 'the server did not co
 eval { $session->quit };
 is(recorded('killed'), 'open progress=100', 'kill -9 in the middle of a scan');
 
-my %starts = map { start_of($_) => 1 } segment_files($node);
-is(scalar keys %starts, 1, 'one start so far');
-my @old = segment_files($node);
-my %content = map { $_ => slurp_file($_) } @old;
 is(note_as('restarted'), '', 'the server goes on');
 %starts = map { start_of($_) => 1 } segment_files($node);
 is(scalar keys %starts, 2, 'as another start');
