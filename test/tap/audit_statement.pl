@@ -4,6 +4,7 @@
 # Not a pg_regress test: it reads segment files, and ends sessions.
 use strict;
 use warnings;
+use IO::Socket::UNIX;
 use Pgseal;
 use PostgreSQL::Test::Utils qw(slurp_file);
 use Segments;
@@ -13,6 +14,7 @@ my $node = new_node('audit_statement', conf => <<'CONF');
 seal.audit_batch = 100
 max_parallel_workers = 8
 max_worker_processes = 16
+wal_level = logical
 CONF
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION pgseal;
@@ -32,6 +34,23 @@ CREATE FUNCTION definer_note(i integer) RETURNS text LANGUAGE sql SECURITY DEFIN
 ALTER FUNCTION definer_note OWNER TO lab_definer;
 CREATE PROCEDURE open_and_commit() LANGUAGE plpgsql AS
   $$ DECLARE x text; BEGIN FOR i IN 1 .. 3 LOOP SELECT seal.reveal(note) INTO x FROM patient WHERE id = i; COMMIT; END LOOP; END $$;
+CREATE FUNCTION open_all() RETURNS SETOF text LANGUAGE sql AS $$ SELECT seal.reveal(note) FROM patient $$;
+CREATE FUNCTION open_own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM seal.reveal(NEW.note); RETURN NULL; END $$;
+SELECT seal.create_revealing_view('patient');
+GRANT ALL ON patient_revealed TO lab_app;
+CREATE TABLE at_once (LIKE patient);
+CREATE TABLE at_commit (LIKE patient);
+CREATE TRIGGER t AFTER INSERT ON at_once FOR EACH ROW EXECUTE FUNCTION open_own();
+CREATE CONSTRAINT TRIGGER t AFTER INSERT ON at_commit DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION open_own();
+GRANT ALL ON at_once, at_commit TO lab_app;
+CREATE EXTENSION postgres_fdw;
+SQL
+my ($host, $port) = ($node->host, $node->port);
+$node->safe_psql('postgres', <<"SQL");
+CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$host', port '$port', dbname 'postgres');
+CREATE USER MAPPING FOR lab_app SERVER far OPTIONS (password_required 'false');
+CREATE FOREIGN TABLE far_patient (id integer, note sealed_text(note)) SERVER far OPTIONS (table_name 'patient');
+GRANT SELECT ON far_patient TO lab_app;
 SQL
 as_role($node, 'lab_app', q{INSERT INTO patient SELECT g, 'CANARY-NIR-' || g, 'CANARY-NOTE-' || g FROM generate_series(1, 450) g});
 
@@ -83,6 +102,105 @@ recorded_ok('open close=1 open close=2', 'two statements of one message', 'SELEC
 recorded_ok('open open close=2 close=2', 'roles of one statement apart', 'SELECT seal.reveal(note), definer_note(id) FROM patient WHERE id <= 2');
 is(join(' ', map { $_->{role} } records($node, application => "t$step", action => 'open')), 'lab_app lab_definer', 'each value under the role that opened it');
 
+recorded_ok('open close=2', 'RETURNING', 'BEGIN; UPDATE patient SET id = id WHERE id <= 2 RETURNING seal.reveal(note); ROLLBACK');
+recorded_ok('open close=6', 'a revealing view', 'SELECT * FROM patient_revealed LIMIT 6');
+recorded_ok('open close=4', 'COPY from one', 'COPY (SELECT * FROM patient_revealed WHERE id <= 4) TO STDOUT');
+recorded_ok('open close=3', 'INSERT ... SELECT', 'CREATE TEMP TABLE t (x text); INSERT INTO t SELECT seal.reveal(note) FROM patient WHERE id <= 3');
+recorded_ok('open progress=100 progress=200 progress=300 progress=400 close=450', 'a function that opens more than it is asked for', 'SELECT * FROM open_all() LIMIT 5');
+recorded_ok('open close=2', 'a foreign table, here where its values are opened', 'SELECT seal.reveal(note) FROM far_patient WHERE id <= 2');
+recorded_ok('open close=3 open close=3 open close=1', 'psql in pieces', "\\set FETCH_COUNT 3\nSELECT seal.reveal(note) FROM patient WHERE id <= 7");
+recorded_ok('open close=1', 'a trigger', q{INSERT INTO at_once VALUES (1, 'x', 'y')});
+recorded_ok('open close=1', 'a trigger that fires at the end of the transaction', q{BEGIN; INSERT INTO at_commit VALUES (1, 'x', 'y'); SELECT 1; COMMIT});
+recorded_ok('open close=1', 'EXECUTE of text', q{DO $$ DECLARE x text; BEGIN EXECUTE 'SELECT seal.reveal(note) FROM patient WHERE id = 1' INTO x; END $$});
+
+# What maintenance and replication read, they do not open.
+my $slot = $node->safe_psql('postgres', q{SELECT pg_create_logical_replication_slot('s', 'test_decoding')});
+recorded_ok('', 'ANALYZE, VACUUM, REINDEX, CLUSTER, a materialized view', <<'SQL', 'postgres');
+ANALYZE patient;
+VACUUM FULL patient;
+REINDEX TABLE patient;
+CLUSTER patient USING patient_pkey;
+CREATE MATERIALIZED VIEW m AS SELECT id, note FROM patient;
+REFRESH MATERIALIZED VIEW m;
+SQL
+as_role($node, 'lab_app', q{INSERT INTO patient VALUES (1000, 'x', 'y'); DELETE FROM patient WHERE id = 1000});
+recorded_ok('', 'logical decoding', q{SELECT * FROM pg_logical_slot_get_changes('s', NULL, NULL)}, 'postgres');
+recorded_ok('', 'pg_dump', q{COPY patient TO STDOUT}, 'postgres');
+$node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('s')});
+
+# rows_ok ROWS, NAME, SQL: what the closes of SQL say was returned.
+sub rows_ok
+{
+	my ($expected, $name, $sql) = @_;
+	my $mark = 't' . ++$step;
+	$node->psql('postgres', "SET application_name = '$mark';\n$sql", extra_params => [ '--username' => 'lab_app' ]);
+	is(join(' ', map { $_->{rows_returned} // 'none' } records($node, application => $mark, action => 'close', key => 'note')), $expected, $name);
+	return;
+}
+
+rows_ok(450, 'rows of a query', 'SELECT seal.reveal(note) FROM patient');
+rows_ok(7, 'rows of COPY', 'COPY (SELECT seal.reveal(note) FROM patient LIMIT 7) TO STDOUT');
+rows_ok('3 2', 'rows of each FETCH', 'BEGIN; DECLARE c CURSOR FOR SELECT seal.reveal(note) FROM patient; FETCH 3 FROM c; FETCH 2 FROM c; COMMIT');
+rows_ok(2, 'rows of RETURNING', 'BEGIN; UPDATE patient SET id = id WHERE id <= 2 RETURNING seal.reveal(note); ROLLBACK');
+rows_ok(9, 'rows that a table was made of', 'CREATE TEMP TABLE t AS SELECT seal.reveal(note) FROM patient WHERE id < 10');
+rows_ok(1, 'rows, not values', 'SELECT count(seal.reveal(note)) FROM patient');
+rows_ok(0, 'rows that are filtered are opened and not returned', q{SELECT id FROM patient WHERE seal.reveal(note) = 'nobody'});
+
+# A driver that asks for rows in pieces: Execute with a limit.
+sub message { return $_[0] . pack('N', 4 + length $_[1]) . $_[1]; }
+
+# ask SOCKET, MESSAGES: sends them, and waits until all are answered; without any for the start.
+sub ask
+{
+	my ($socket, @messages) = @_;
+	my $ends = @messages > 0 ? grep { /^[SQ]/ } @messages : 1;
+	syswrite $socket, join '', @messages;
+	my $buffer = '';
+	while ($ends > 0)
+	{
+		sysread($socket, $buffer, 65536, length $buffer) or die 'the server has gone';
+		while (length $buffer >= 5 && length $buffer > (my $len = unpack 'x N', $buffer))
+		{
+			die "server: $buffer" if $buffer =~ /^E/;
+			$ends-- if $buffer =~ /^Z/;
+			substr $buffer, 0, 1 + $len, '';
+		}
+	}
+	return;
+}
+
+sub execute { return message('E', pack 'Z*N', @_); }
+
+my $socket = IO::Socket::UNIX->new("$host/.s.PGSQL.$port") or die "no connection: $!";
+my $startup = pack 'N (Z*)*', 196608, qw(user lab_app database postgres application_name pieces), '';
+syswrite $socket, pack('N', 4 + length $startup) . $startup;
+ask($socket);
+ask($socket, message('Q', "BEGIN\0"));
+my @open_portal = (
+	message('P', "\0SELECT seal.reveal(note) FROM patient\0\0\0"),
+	message('B', "p\0\0\0\0\0\0\0\0"));
+ask($socket, @open_portal, execute('p', 3), message('S', ''));
+ask($socket, execute('p', 4), message('S', ''));
+is(short(records($node, application => 'pieces')), 'open', 'a portal that is read in pieces is one statement');
+ask($socket, message('C', "Pp\0"), message('S', ''));
+is(short(records($node, application => 'pieces')), 'open close=7', 'until it is closed');
+is((records($node, application => 'pieces'))[1]{rows_returned}, 7, 'with the rows of all pieces');
+ask($socket, message('Q', "SET application_name = 'mixed'\0"));
+ask($socket, @open_portal, execute('p', 3), message('S', ''));
+ask($socket, message('Q', "SELECT seal.reveal(note) FROM patient WHERE id <= 2\0"));
+ask($socket, execute('p', 4), message('S', ''));
+ask($socket, message('Q', "COMMIT\0"));
+is(short(records($node, application => 'mixed')), 'open close=3 open close=2 open close=4', 'another statement between the pieces ends it');
+ask($socket, message('Q', "BEGIN; SET application_name = 'left'\0"));
+ask($socket, @open_portal, execute('p', 3), message('S', ''));
+close $socket;
+foreach (1 .. 100)
+{
+	last if short(records($node, application => 'left')) =~ /close/;
+	select undef, undef, undef, 0.1;
+}
+like(short(records($node, application => 'left')), qr/^open close(!aborted)?=3$/, 'a portal that is left when the client goes');
+
 my @search = recorded_ok('', 'a search', q{SELECT id FROM patient WHERE nir = 'CANARY-NIR-7'});
 is($search[0]{action}, 'search', 'is recorded as a search');
 is($search[-1]{action}, 'close', 'with its end');
@@ -112,6 +230,20 @@ $node->poll_query_until('postgres', "SELECT wait_event = 'PgSleep' FROM pg_stat_
 is(short(records($node, application => 'terminated')), 'open progress=100', 'what is being opened is known while it is');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
 is(short(records($node, application => 'terminated')), 'open progress=100 close!aborted=120', 'pg_terminate_backend');
+eval { $session->quit };
+
+# Parallel workers whose leader is ended.
+$session = $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '--username' => 'lab_app' ]);
+$session->query_safe("SET application_name = 'workers'; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off; SET max_parallel_workers_per_gather = 2");
+$pid = $session->query_safe('SELECT pg_backend_pid()');
+$session->query_until(qr/sent/, "\\echo sent\nSELECT count(seal.reveal(note)), max(CASE WHEN id >= 120 THEN pg_sleep(100)::text END) FROM patient;\n");
+$node->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_stat_activity WHERE leader_pid = $pid AND wait_event = 'PgSleep'") or die 'no worker sleeps';
+my $granted = 0;
+$granted += ($_->{values_opened} // 0) + 100 foreach grep { $_->{action} eq 'open' } records($node, application => 'workers');
+cmp_ok($granted, '>=', 100, 'what parallel workers open is known while they do');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
+$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE leader_pid = $pid") or die 'the workers stay';
+like(short(records($node, application => 'workers')), qr/close!\w+=\d+$/, 'and when their leader is ended');
 eval { $session->quit };
 
 $session = $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '--username' => 'lab_app' ]);
