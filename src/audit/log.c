@@ -13,7 +13,6 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "access/xlog.h"
 #include "commands/trigger.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -54,14 +53,6 @@ log_require_admin(const char *function)
 
 	if (!superuser() && !(OidIsValid(role) && is_member_of_role_nosuper(GetUserId(), role)))
 		error_raise(SEAL_E_NOT_ADMIN, function);
-}
-
-/* log_place: what a copy of the log has otherwise: cluster, database, timeline. */
-char *
-log_place(void)
-{
-	return psprintf(UINT64_FORMAT "/%u/%u", GetSystemIdentifier(), MyDatabaseId,
-					GetWALInsertionTimeLine());
 }
 
 /*
@@ -158,13 +149,13 @@ resume(LogWriter *writer)
  * name_origin
  *		A log without a name gets one; a copy in another place gets a new one.
  *
- * The entry that says so is signed under the new name, so that an auditor who
- * holds checkpoints of the old one sees where the two part.
+ * The entry that says so names the old one and its size, and is signed under
+ * the new name: who holds checkpoints of the old one sees where the two part.
  */
 static void
 name_origin(LogWriter *writer)
 {
-	char	   *place = log_place();
+	char	   *place = sign_place();
 	const char *old_place = state_text(&writer->state, STATE_PLACE);
 	const char *old_origin = state_text(&writer->state, STATE_ORIGIN);
 	LogEntry	entry;
@@ -172,7 +163,7 @@ name_origin(LogWriter *writer)
 	if (old_place != NULL && strcmp(place, old_place) == 0)
 		return;
 	state_set(&writer->state, STATE_PLACE, CStringGetTextDatum(place));
-	state_set(&writer->state, STATE_ORIGIN, CStringGetTextDatum(sign_new_origin()));
+	state_set(&writer->state, STATE_ORIGIN, CStringGetTextDatum(sign_new_origin(place)));
 	if (old_origin == NULL)
 		return;
 	entry_clear(&entry);
@@ -180,7 +171,8 @@ name_origin(LogWriter *writer)
 	entry_set_text(&entry, ENTRY_ACTION, "admin");
 	entry_set_text(&entry, ENTRY_OUTCOME, "ok");
 	entry_set_text(&entry, ENTRY_WHAT, "new_origin");
-	entry_set_text(&entry, ENTRY_DETAIL, old_origin);
+	entry_set_text(&entry, ENTRY_DETAIL,
+				   psprintf("%s " INT64_FORMAT, old_origin, state_size(&writer->state)));
 	log_append(writer, &entry);
 }
 

@@ -102,7 +102,6 @@ extern void log_finish(LogWriter *writer);
 extern Relation log_open(const char *table, LOCKMODE lockmode);
 extern void log_require_admin(const char *function);
 extern void log_require_reader(const char *view);
-extern char *log_place(void);
 
 /* tree.c */
 typedef struct LogTree
@@ -121,8 +120,11 @@ extern bool tree_stored_node(MerkleHash *hash, uint8_t level, uint64_t index, Lo
 
 /* sign.c */
 extern SealError sign_key(NoteKey *key, unsigned char secret[SECRET_BYTES], const char *origin);
-extern char *sign_new_origin(void);
+extern char *sign_place(void);
+extern size_t sign_place_in_origin(const char *place);
+extern char *sign_new_origin(const char *place);
 extern SealError sign_tree(char **note, const char *origin, const MerkleFrontier *frontier);
+extern int64 sign_ring(const Checkpoint *checkpoint);
 extern SealError sign_verify(Checkpoint *checkpoint, const char *note, char **origin);
 
 #endif							/* PGSEAL_LOG_H */

@@ -19,6 +19,7 @@
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xlog.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -39,13 +40,20 @@ typedef struct Expected
 	const char *name;			/* for the message */
 } Expected;
 
+/* A name that the log had, and the entry from which on it has another. */
+typedef struct OldOrigin
+{
+	char	   *name;
+	int64		end;
+} OldOrigin;
+
 typedef struct Verify
 {
 	LogTree		log;
 	LogState	state;
 	MerkleFrontier frontier;	/* of the entries so far */
 	Expected	expected[EXPECTED];	/* the log's own last one, the caller's */
-	List	   *origins;		/* names the log had before */
+	List	   *origins;		/* OldOrigin */
 	int64		nodes;			/* that must be kept */
 	int64		first_purged;	/* NO_ENTRY: none */
 	int64		last_purged;
@@ -81,19 +89,28 @@ text_is(const LogEntry *entry, EntryColumn column, const char *expected)
 	return VARSIZE_ANY_EXHDR(held) == len && memcmp(VARDATA_ANY(held), expected, len) == 0;
 }
 
+/* note_origin: the log has another name from this entry on; detail: the old one and its size. */
+static void
+note_origin(Verify *verify, const LogEntry *entry)
+{
+	MemoryContext outer = MemoryContextSwitchTo(verify->per_entry->parent);
+	OldOrigin  *old = palloc(sizeof(OldOrigin));
+
+	old->name = TextDatumGetCString(entry->values[ENTRY_DETAIL]);
+	old->name[strcspn(old->name, " ")] = '\0';
+	old->end = DatumGetInt64(entry->values[ENTRY_NUMBER]);
+	verify->origins = lappend(verify->origins, old);
+	MemoryContextSwitchTo(outer);
+}
+
 /* note_meaning: entries that say something of the log itself. */
 static void
 note_meaning(Verify *verify, const LogEntry *entry)
 {
-	MemoryContext outer;
 	int64		before;
 
 	if (text_is(entry, ENTRY_WHAT, "new_origin") && !entry->nulls[ENTRY_DETAIL] && entry->nulls[ENTRY_START])
-	{
-		outer = MemoryContextSwitchTo(verify->per_entry->parent);
-		verify->origins = lappend(verify->origins, TextDatumGetCString(entry->values[ENTRY_DETAIL]));
-		MemoryContextSwitchTo(outer);
-	}
+		note_origin(verify, entry);
 	if (text_is(entry, ENTRY_ACTION, "purge") && !entry->nulls[ENTRY_DETAIL] && entry->nulls[ENTRY_START] &&
 		sscanf(TextDatumGetCString(entry->values[ENTRY_DETAIL]), "before=" INT64_FORMAT, &before) == 1)
 		verify->purged_before = Max(verify->purged_before, before);
@@ -169,6 +186,41 @@ check_nodes(Verify *verify, const MerkleNode *finished, size_t count)
 	return true;
 }
 
+/*
+ * own_until
+ *		Up to which size has this log, or had it before it was copied or put back,
+ *		a name?  NO_ENTRY: never.
+ */
+static int64
+own_until(Verify *verify, const char *origin)
+{
+	ListCell   *cell;
+
+	if (strcmp(origin, state_text(&verify->state, STATE_ORIGIN)) == 0)
+		return PG_INT64_MAX;
+	foreach(cell, verify->origins)
+	{
+		OldOrigin  *old = lfirst(cell);
+
+		if (strcmp(origin, old->name) == 0)
+			return old->end;
+	}
+	return NO_ENTRY;
+}
+
+/* went_on_elsewhere: does a checkpoint cover more under an old name than this log ever had? */
+static bool
+went_on_elsewhere(Verify *verify, const Expected *expected)
+{
+	int64		end = own_until(verify, expected->origin);
+
+	if (end == NO_ENTRY || (int64) expected->checkpoint.size <= end)
+		return false;
+	find(verify, end, psprintf("the log was copied or put back: from this entry on it has another name, and %s covers " UINT64_FORMAT " entries under the old one",
+							   expected->name, expected->checkpoint.size));
+	return true;
+}
+
 /* check_roots: is this a size of which a checkpoint says something else? */
 static bool
 check_roots(Verify *verify)
@@ -182,6 +234,8 @@ check_roots(Verify *verify)
 		if (!expected->given || expected->checkpoint.size != verify->frontier.size)
 			continue;
 		merkle_root(&root, &verify->frontier);
+		if (went_on_elsewhere(verify, expected))
+			return false;
 		if (memcmp(root.bytes, expected->checkpoint.root.bytes, MERKLE_HASH_BYTES) != 0)
 			return find(verify, NO_ENTRY,
 						psprintf("entries before " UINT64_FORMAT " are not those that %s covered; which one was rewritten cannot be told",
@@ -272,20 +326,22 @@ check_purge(Verify *verify)
 			 "entry was emptied, and no entry tells of a purge");
 }
 
-/* is_own_origin: a name that this log has, or had before it was copied? */
-static bool
-is_own_origin(Verify *verify, const char *origin)
+/*
+ * check_ring
+ *		Is the ring older than when a checkpoint was signed?
+ *
+ * A change that has just committed may not have told this process yet.
+ */
+static void
+check_ring(Verify *verify, const Expected *expected)
 {
-	ListCell   *cell;
+	int64		generation = sign_ring(&expected->checkpoint);
 
-	if (strcmp(origin, state_text(&verify->state, STATE_ORIGIN)) == 0)
-		return true;
-	foreach(cell, verify->origins)
-	{
-		if (strcmp(origin, lfirst(cell)) == 0)
-			return true;
-	}
-	return false;
+	if (generation > ring_generation() && !RecoveryInProgress())
+		ring_settle();
+	if (generation > ring_generation())
+		find(verify, NO_ENTRY, psprintf("the key ring was put back: its generation is " INT64_FORMAT ", %s tells of " INT64_FORMAT,
+										ring_generation(), expected->name, generation));
 }
 
 /* check_expected: checkpoints of other logs, and of more entries than there are. */
@@ -300,11 +356,13 @@ check_expected(Verify *verify)
 
 		if (!expected->given)
 			continue;
-		if (!is_own_origin(verify, expected->origin))
+		if (own_until(verify, expected->origin) == NO_ENTRY)
 			find(verify, NO_ENTRY, psprintf("%s is of another log", expected->name));
+		(void) went_on_elsewhere(verify, expected);
 		if ((int64) expected->checkpoint.size > size)
 			find(verify, size, psprintf("the log was cut or put back: %s covers " UINT64_FORMAT " entries",
 										expected->name, expected->checkpoint.size));
+		check_ring(verify, expected);
 	}
 }
 
@@ -313,7 +371,8 @@ static void
 check_state(Verify *verify)
 {
 	const LogState *state = &verify->state;
-	char	   *begin = psprintf("pgseal/%s/", state_text(state, STATE_PLACE));
+	const char *place = state_text(state, STATE_PLACE);
+	char	   *begin = psprintf("pgseal/%.*s/", (int) sign_place_in_origin(place), place);
 	int64		signed_size = verify->expected[0].given ? (int64) verify->expected[0].checkpoint.size : 0;
 
 	if (strncmp(state_text(state, STATE_ORIGIN), begin, strlen(begin)) != 0 ||

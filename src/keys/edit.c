@@ -158,9 +158,9 @@ write_head(RingEditor *editor)
 	CommandCounterIncrement();
 }
 
-/* head_generation: generation of the head as it stands; 0 before the first change. */
-static int64
-head_generation(void)
+/* ring_generation: of the head as it stands; 0 before the first change. */
+int64
+ring_generation(void)
 {
 	RingRow		head;
 
@@ -259,6 +259,20 @@ ring_hold(void)
 }
 
 /*
+ * ring_settle
+ *		Wait for changes that are being made, and hear of all that were: a change
+ *		keeps its lock until it has told everybody.
+ */
+void
+ring_settle(void)
+{
+	Oid			head = seal_relation_oid(ring_table_name(RING_HEAD));
+
+	LockRelationOid(head, ShareLock);
+	UnlockRelationOid(head, ShareLock);
+}
+
+/*
  * ring_exclude
  *		Wait for whoever is making something that needs a key, and keep others
  *		from it until the end of the transaction.
@@ -290,7 +304,7 @@ edit_with_roots(RingEdit edit, void *arg, const Root *(*choose) (const RootSet *
 		if (root == NULL)
 			ring_raise(SEAL_E_ROOT_UNKNOWN, 0);
 		ring_use_root(editor, root);
-		editor->generation = head_generation() + 1;
+		editor->generation = ring_generation() + 1;
 		edit(editor, arg);
 		write_head(editor);
 	}

@@ -149,6 +149,8 @@ typedef void (*RingEdit) (RingEditor *editor, void *arg);
 extern void ring_change(RingEdit edit, void *arg);
 extern void ring_hold(void);
 extern void ring_exclude(void);
+extern void ring_settle(void);
+extern int64 ring_generation(void);
 extern void ring_accept(void);
 extern char *ring_rewrap_all(void);
 extern int	ring_rows(RingTable table);
