@@ -180,7 +180,7 @@ last_of_segment(int64 *number, int64 *position, const AuditSegmentId *id, LogTre
 		TupleDesc	desc = RelationGetDescr(log->entries);
 
 		*number = DatumGetInt64(heap_getattr(tuple, ENTRY_NUMBER + 1, desc, &isnull));
-		*position = DatumGetInt64(heap_getattr(tuple, ENTRY_POSITION + 1, desc, &isnull));
+		*position = Max(0, DatumGetInt64(heap_getattr(tuple, ENTRY_POSITION + 1, desc, &isnull)));
 	}
 	systable_endscan_ordered(scan);
 	return found;
@@ -201,6 +201,29 @@ is_known(LogTree *log, Relation index, const AuditSegmentId *id, uint64 serial)
 	return found;
 }
 
+/*
+ * is_told
+ *		Does an entry tell already that no record stands at a position?
+ *
+ * Such an entry has the position negated, so that it says nothing of how far
+ * the segment is read: a whole copy of it may still be fed.
+ */
+static bool
+is_told(LogTree *log, Relation index, const AuditSegmentId *id, uint32 position)
+{
+	ScanKeyData keys[3];
+	SysScanDesc scan;
+	bool		found;
+
+	source_keys(keys, id, ENTRY_SEGMENT + 1, F_INT4EQ, Int32GetDatum((int32) id->number));
+	ScanKeyInit(&keys[2], ENTRY_POSITION + 1, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(-(int64) position));
+	scan = systable_beginscan_ordered(log->entries, index, log->snapshot, 3, keys);
+	found = HeapTupleIsValid(systable_getnext_ordered(scan, ForwardScanDirection));
+	systable_endscan_ordered(scan);
+	return found;
+}
+
 /* all_zero: is a segment empty from a position on? */
 static bool
 all_zero(const AuditSegment *segment, uint32 position)
@@ -213,7 +236,7 @@ all_zero(const AuditSegment *segment, uint32 position)
 
 /* nothing_follows: is everything behind what was loaded known, or no record? */
 static bool
-nothing_follows(const AuditSegment *segment, LogTree *log, Relation serials, bool open)
+nothing_follows(const AuditSegment *segment, LogTree *log, Relation sources, Relation serials, bool open)
 {
 	AuditFrame	frame;
 	uint32		next;
@@ -223,7 +246,7 @@ nothing_follows(const AuditSegment *segment, LogTree *log, Relation serials, boo
 		if (!is_known(log, serials, &segment->id, frame.serial))
 			return false;
 	}
-	return open || all_zero(segment, next);
+	return open || all_zero(segment, next) || is_told(log, sources, &segment->id, next);
 }
 
 /*
@@ -250,7 +273,7 @@ read_so_far(int64 *number, const SegmentFile *file)
 	(void) last_of_segment(number, &position, &file->id, &log, sources);
 	is_read = (limit != 0 && position >= limit) ||
 		(audit_segment_load(&segment, file->path, (uint32) position, limit) &&
-		 nothing_follows(&segment, &log, serials, file->open));
+		 nothing_follows(&segment, &log, sources, serials, file->open));
 	index_close(serials, AccessShareLock);
 	index_close(sources, AccessShareLock);
 	tree_close(&log);
@@ -381,9 +404,9 @@ set_finding(LogEntry *entry, const char *what, char *detail)
 	entry_set_text(entry, ENTRY_DETAIL, detail);
 }
 
-/* set_source: where a record was read, and where it ends there. */
+/* set_source: where a record was read, and where it ends there; see is_told(). */
 static void
-set_source(LogEntry *entry, const AuditSegmentId *id, uint32 end)
+set_source(LogEntry *entry, const AuditSegmentId *id, int64 end)
 {
 	entry_set(entry, ENTRY_START, UUIDPGetDatum((const pg_uuid_t *) id->start));
 	entry_set(entry, ENTRY_SEGMENT, Int32GetDatum((int32) id->number));
@@ -426,20 +449,20 @@ take_record(Ingest *ingest, const AuditSegment *segment, const AuditFrame *frame
  * take_rest
  *		What stands behind the last record of a segment that nobody writes to.
  *
- * A crash can leave part of a record there; so can who wants the rest to be
- * skipped.  The entry ends where the segment does, and makes it read.
+ * A crash or a copy of a segment that was being written can leave part of a
+ * record there; so can who wants the rest to be skipped.  It is told once.
  */
 static void
 take_rest(Ingest *ingest, const AuditSegment *segment, uint32 position)
 {
 	LogEntry	entry;
 
-	if (all_zero(segment, position))
+	if (all_zero(segment, position) || is_told(&ingest->log, ingest->source_index, &segment->id, position))
 		return;
 	entry_clear(&entry);
 	set_finding(&entry, "torn_segment",
 				psprintf("from byte %u on there is no record", position));
-	set_source(&entry, &segment->id, segment->size);
+	set_source(&entry, &segment->id, -(int64) position);
 	append(ingest, &entry);
 }
 
