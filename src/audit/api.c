@@ -29,6 +29,7 @@ PG_FUNCTION_INFO_V1(pgseal_checkpoint);
 PG_FUNCTION_INFO_V1(pgseal_inclusion_proof);
 PG_FUNCTION_INFO_V1(pgseal_consistency_proof);
 PG_FUNCTION_INFO_V1(pgseal_ingest_segments);
+PG_FUNCTION_INFO_V1(pgseal_remove_segments);
 PG_FUNCTION_INFO_V1(pgseal_audit_unread);
 PG_FUNCTION_INFO_V1(pgseal_audit_last_error);
 
@@ -172,19 +173,36 @@ pgseal_consistency_proof(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(hashes_to_array(proof, count));
 }
 
+/* segments_below: a database's own folder, be it given or the one above. */
+static char *
+segments_below(char *path)
+{
+	char	   *own = psprintf("%s/%u", path, MyDatabaseId);
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not open directory \"%s\": %m", path)));
+	return stat(own, &st) == 0 ? own : path;
+}
+
 /* seal.ingest_segments(path text) returns bigint */
 Datum
 pgseal_ingest_segments(PG_FUNCTION_ARGS)
 {
 	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	struct stat st;
 
 	log_require_admin("seal.ingest_segments");
 	if (RecoveryInProgress())
-		error_raise(SEAL_E_NO_CHECKPOINT, "the server is in recovery");
-	if (stat(path, &st) != 0)
-		ereport(ERROR, (errcode_for_file_access(), errmsg("could not open directory \"%s\": %m", path)));
-	PG_RETURN_INT64(ingest_batch(ingest_files(path), false, PG_INT64_MAX));
+		error_raise(SEAL_E_IN_RECOVERY, NULL);
+	PG_RETURN_INT64(ingest_batch(ingest_files(segments_below(path)), false, PG_INT64_MAX));
+}
+
+/* seal.remove_segments() returns bigint */
+Datum
+pgseal_remove_segments(PG_FUNCTION_ARGS)
+{
+	log_require_admin("seal.remove_segments");
+	PG_RETURN_INT64(deliver_remove_segments());
 }
 
 /* seal.audit_unread() returns bigint */

@@ -196,6 +196,7 @@ extern const unsigned char *audit_start(void);
 extern uint32 audit_segment_limit(const AuditSegmentId *id);
 extern void audit_flush(void);
 extern void audit_segment_remove(const char *path);
+extern void audit_set_aside(Oid database);
 
 /* start.c */
 extern bool audit_setting_matters(const char *name);

@@ -27,7 +27,7 @@
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 
-#define COMMAND_TIMEOUT		60000	/* ms */
+#define COMMAND_TIMEOUT		30000	/* ms; less than who waits in seal.checkpoint() has patience */
 #define COMMAND_LOOK		100		/* ms */
 
 static int	checkpoint_interval = 60;
@@ -48,7 +48,7 @@ deliver_init(void)
 							NULL, NULL, NULL);
 	DefineCustomStringVariable("seal.checkpoint_command",
 							   "Shell command that takes a checkpoint to a place outside this server.",
-							   "%p is the path of a file with the signed note. It is repeated until it exits with 0. Empty means that nothing takes checkpoints away.",
+							   "%p is the path of a file with the signed note; quote it where seal.audit_directory has blanks. It is repeated until it exits with 0, and stopped after 30 seconds. Empty means that nothing takes checkpoints away.",
 							   &checkpoint_command, "", PGC_SIGHUP,
 							   GUC_SUPERUSER_ONLY | GUC_NOT_IN_SAMPLE,
 							   NULL, NULL, NULL);
@@ -155,6 +155,18 @@ deliver_checkpoint(bool demanded)
  * ----------
  */
 
+/* make_folder: a log that was copied, or takes in writes only, may have no segment yet. */
+static void
+make_folder(const char *folder)
+{
+	char		parent[MAXPGPATH];
+
+	strlcpy(parent, folder, sizeof(parent));
+	get_parent_directory(parent);
+	(void) MakePGDirectory(parent);
+	(void) MakePGDirectory(folder);	/* what went wrong shows when the file is made */
+}
+
 /* write_note: into a file beside the segments; its path. */
 static char *
 write_note(const char *note)
@@ -166,6 +178,7 @@ write_note(const char *note)
 	bool		written;
 
 	audit_folder(folder, MyDatabaseId);
+	make_folder(folder);
 	path = psprintf("%s/checkpoint", folder);
 	fd = OpenTransientFile(path, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY);
 	if (fd < 0)
@@ -215,32 +228,52 @@ start_command(const char *line)
 	return child;
 }
 
+/* stop_command: with all that it started. */
+static void
+stop_command(pid_t child)
+{
+	int			status;
+
+	kill(-child, SIGKILL);
+	(void) waitpid(child, &status, 0);
+}
+
 /*
  * wait_command
  *		Wait for the command, but not longer than it may take, and not when
- *		somebody wants the database.  Returns whether it exited with 0.
+ *		somebody wants the database or the server stops.
+ *
+ *	problem		out: what is wrong with it; NULL when it exited with 0
+ *
+ * Returns false when the worker has to go.
  */
 static bool
-wait_command(pid_t child)
+wait_command(char **problem, pid_t child)
 {
 	TimestampTz begun = GetCurrentTimestamp();
 	int			status;
 	pid_t		ended;
 
+	*problem = NULL;
 	while ((ended = waitpid(child, &status, WNOHANG)) == 0)
 	{
-		if (ProcDiePending || worker_is_in_the_way() ||
-			TimestampDifferenceExceeds(begun, GetCurrentTimestamp(), COMMAND_TIMEOUT))
+		bool		late = TimestampDifferenceExceeds(begun, GetCurrentTimestamp(), COMMAND_TIMEOUT);
+
+		if (late || ProcDiePending || worker_is_in_the_way())
 		{
-			kill(-child, SIGKILL);
-			(void) waitpid(child, &status, 0);
-			return false;
+			stop_command(child);
+			*problem = late ? psprintf("stopped after %d seconds", COMMAND_TIMEOUT / 1000) : NULL;
+			return late;
 		}
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 COMMAND_LOOK, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
-	return ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (ended < 0)
+		*problem = pstrdup("its end was not seen");
+	else if (status != 0)
+		*problem = wait_result_to_str(status);
+	return true;
 }
 
 /* read_state: as committed; the lock goes with the transaction. */
@@ -270,6 +303,53 @@ set_delivered(int64 size)
 }
 
 /*
+ * next_delivery
+ *		The command that hands over the last checkpoint, palloc'd in outer; NULL
+ *		when that was done, or is not to be tried yet.
+ *
+ *	size		out: of the checkpoint, when it counts as delivered once the
+ *				command took it, or at once where there is none; else 0
+ */
+static char *
+next_delivery(int64 *size, bool demanded, MemoryContext outer)
+{
+	LogState	state;
+
+	table_close(read_state(&state), NoLock);
+	*size = state_number(&state, STATE_CHECKPOINT_SIZE);
+	if (*size <= state_number(&state, STATE_DELIVERED_SIZE))
+		*size = 0;
+	if (*size == 0 || checkpoint_command[0] == '\0')
+		return NULL;
+	if (!worker_may_deliver(demanded))
+	{
+		*size = 0;
+		return NULL;
+	}
+	return MemoryContextStrdup(outer, command_line(write_note(state_text(&state, STATE_CHECKPOINT))));
+}
+
+/* run_delivery: false when the worker has to go; what went wrong shows in seal.audit_status. */
+static bool
+run_delivery(bool *delivered, const char *line)
+{
+	char	   *problem;
+
+	if (!wait_command(&problem, start_command(line)))
+		return false;
+	*delivered = problem == NULL;
+	if (problem == NULL)
+		worker_delivered(NULL);
+	else
+	{
+		problem = psprintf("seal.checkpoint_command failed: %s", problem);
+		ereport(LOG, (errmsg_internal("%s", problem)));
+		worker_delivered(problem);
+	}
+	return true;
+}
+
+/*
  * deliver_note
  *		Hand the last checkpoint over, if that was not done; outside of a
  *		transaction, because the command may take its time.
@@ -277,25 +357,22 @@ set_delivered(int64 size)
  * Returns false when the worker has to go.
  */
 bool
-deliver_note(void)
+deliver_note(bool demanded)
 {
 	MemoryContext outer = CurrentMemoryContext;
-	LogState	state;
-	char	   *line = NULL;
+	char	   *line;
 	int64		size;
+	bool		delivered = true;
 
 	if (!worker_enter())
 		return false;
-	table_close(read_state(&state), NoLock);
-	size = state_number(&state, STATE_CHECKPOINT_SIZE);
-	if (size > state_number(&state, STATE_DELIVERED_SIZE) && checkpoint_command[0] != '\0')
-		line = MemoryContextStrdup(outer, command_line(write_note(state_text(&state, STATE_CHECKPOINT))));
+	line = next_delivery(&size, demanded, outer);
 	worker_leave();
-	if (line != NULL && !wait_command(start_command(line)))
-	{
-		worker_note_error("seal.checkpoint_command failed");
+	MemoryContextSwitchTo(outer);
+	if (line != NULL && !run_delivery(&delivered, line))
+		return false;
+	if (size == 0 || !delivered)
 		return true;
-	}
 	if (!worker_enter())
 		return false;
 	set_delivered(size);
@@ -303,23 +380,33 @@ deliver_note(void)
 	return true;
 }
 
-/* deliver_remove_segments: those that are read and covered by a delivered checkpoint. */
-void
+/*
+ * deliver_remove_segments
+ *		Those that are read and covered by a delivered checkpoint.
+ *
+ * On a standby, which takes the log as its primary writes it, the same holds;
+ * there nobody can lock the log.  Returns how many were removed.
+ */
+int64
 deliver_remove_segments(void)
 {
 	char		folder[MAXPGPATH];
+	Relation	states = log_open("audit_state", RecoveryInProgress() ? AccessShareLock : LOG_LOCK);
 	LogState	state;
 	ListCell   *cell;
-	int64		size;
+	int64		removed = 0;
 
-	table_close(read_state(&state), NoLock);
-	size = state_number(&state, STATE_DELIVERED_SIZE);
+	state_read(&state, states, NULL);
+	table_close(states, NoLock);
 	audit_folder(folder, MyDatabaseId);
 	foreach(cell, ingest_files(folder))
 	{
 		SegmentFile *file = lfirst(cell);
 
-		if (ingest_is_covered(file, size))
-			audit_segment_remove(file->path);
+		if (!ingest_is_covered(file, state_number(&state, STATE_DELIVERED_SIZE)))
+			continue;
+		audit_segment_remove(file->path);
+		removed++;
 	}
+	return removed;
 }

@@ -10,7 +10,9 @@
 #include "audit/shared.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/file_perm.h"
@@ -88,6 +90,28 @@ static bool
 make_folder(const char *path)
 {
 	return mkdir(path, pg_dir_create_mode) == 0 || errno == EEXIST;
+}
+
+/*
+ * file_lock_directory
+ *		No other server may keep its segments in seal.audit_directory: each would
+ *		take the other's into its log.  Held by the postmaster and its children.
+ *
+ * In the data directory the server's own lock does that.  F0001.
+ */
+void
+file_lock_directory(void)
+{
+	static int	fd = -1;
+	char		path[MAXPGPATH];
+
+	if (fd >= 0 || IsBinaryUpgrade || strcmp(root_folder(), DEFAULT_FOLDER) == 0)
+		return;
+	snprintf(path, MAXPGPATH, "%s/lock", root_folder());
+	if (make_folder(root_folder()))
+		fd = BasicOpenFilePerm(path, O_RDWR | O_CREAT | O_CLOEXEC | PG_BINARY, pg_file_create_mode);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		error_raise(SEAL_E_AUDIT_TAKEN, NULL);
 }
 
 /* write_head: the head of a new file, and room for the records. */
@@ -241,4 +265,42 @@ file_bytes_of_all(void)
 	}
 	FreeDir(entries);
 	return bytes;
+}
+
+/* remove_empty: a folder without segments; false when it is not one. */
+static bool
+remove_empty(const char *folder)
+{
+	char		checkpoint[MAXPGPATH];
+
+	if (bytes_in(folder) > 0)
+		return false;
+	snprintf(checkpoint, MAXPGPATH, "%s/checkpoint", folder);
+	(void) unlink(checkpoint);
+	return rmdir(folder) == 0;
+}
+
+/*
+ * audit_set_aside
+ *		Give the segments of a database that was dropped another name: oids are
+ *		used again, and the next one's log must not take them in.
+ */
+void
+audit_set_aside(Oid database)
+{
+	char		folder[MAXPGPATH];
+	char		aside[MAXPGPATH];
+	struct stat st;
+	uint64		bytes;
+
+	audit_folder(folder, database);
+	if (stat(folder, &st) != 0 || remove_empty(folder))
+		return;
+	bytes = bytes_in(folder);
+	snprintf(aside, MAXPGPATH, "%s/%u.dropped.%ld", root_folder(), database, (long) time(NULL));
+	if (rename(folder, aside) == 0)
+		pg_atomic_fetch_sub_u64(&audit_shared->bytes_on_disk, bytes);
+	else
+		ereport(LOG, (errcode_for_file_access(),
+					  errmsg("could not rename directory \"%s\" to \"%s\": %m", folder, aside)));
 }

@@ -60,6 +60,7 @@ fill_memory(void)
 {
 	LWLockPadded *locks = GetNamedLWLockTranche(TRANCHE_NAME);
 
+	file_lock_directory();
 	memset(audit_shared, 0, shared_bytes());
 	randombytes_buf(audit_shared->start, AUDIT_START_BYTES);
 	audit_shared->started_at = GetCurrentTimestamp();

@@ -96,6 +96,7 @@ extern int	file_open(const AuditSegmentId *id);
 extern bool file_sync(int fd);
 extern void file_cut(const AuditSegmentId *id, uint32 size);
 extern uint64 file_bytes_of_all(void);
+extern void file_lock_directory(void);
 
 /* write.c */
 extern SealError write_frames(Oid database, const char *frames, uint32 len, bool wait);

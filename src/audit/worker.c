@@ -60,6 +60,9 @@ typedef struct Slot
 	uint64		served;
 	uint64		refused;		/* demands up to this one ended in the error */
 	char		error[WORKER_ERROR_BYTES];	/* of the last run; empty: none */
+	int			undelivered;	/* failures of seal.checkpoint_command, in a row */
+	TimestampTz deliver_after;	/* no earlier, after such a failure */
+	char		delivery_error[WORKER_ERROR_BYTES];	/* of the last of them */
 } Slot;
 
 typedef struct Shared
@@ -117,16 +120,20 @@ start_memory(void)
 static Slot *
 slot_of(Oid database)
 {
+	Slot	   *unused = NULL;
+
 	for (int i = 0; i < SLOTS; i++)
 	{
 		Slot	   *slot = &shared->slots[i];
 
-		if (slot->database == InvalidOid)
-			slot->database = database;
 		if (slot->database == database)
 			return slot;
+		if (slot->database == InvalidOid && unused == NULL)
+			unused = slot;
 	}
-	return NULL;
+	if (unused != NULL)
+		unused->database = database;
+	return unused;
 }
 
 /* audit_wake: there is something to ingest in a database; costs a spin lock. */
@@ -265,13 +272,12 @@ database_exists(Oid database)
 	return exists;
 }
 
-/* free_slot: nobody needs it. */
+/* free_slot: its database is gone. */
 static void
 free_slot(Slot *slot)
 {
 	SpinLockAcquire(&shared->mutex);
-	slot->running = false;
-	slot->due = 0;
+	memset(slot, 0, sizeof(Slot));
 	SpinLockRelease(&shared->mutex);
 }
 
@@ -284,6 +290,7 @@ start_worker(int number)
 
 	if (!database_exists(slot->database))
 	{
+		audit_set_aside(slot->database);
 		free_slot(slot);
 		return;
 	}
@@ -312,7 +319,7 @@ launch(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	for (int i = 0; i < SLOTS && shared->slots[i].database != InvalidOid; i++)
+	for (int i = 0; i < SLOTS; i++)
 	{
 		bool		turn;
 
@@ -474,7 +481,7 @@ work(bool demanded)
 		return false;
 	deliver_checkpoint(demanded);
 	worker_leave();
-	if (!deliver_note() || !worker_enter())
+	if (!deliver_note(demanded) || !worker_enter())
 		return false;
 	deliver_remove_segments();
 	worker_leave();
@@ -491,6 +498,8 @@ tell_end(Slot *slot, bool well, uint64 demand, const char *error)
 	{
 		slot->served = Max(slot->served, demand);
 		slot->due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOOK_AGAIN);
+		if (slot->undelivered > 0)
+			slot->due = Min(slot->due, slot->deliver_after);
 	}
 	else
 		strlcpy(slot->error, error, WORKER_ERROR_BYTES);
@@ -569,7 +578,7 @@ worker_last_error(char error[WORKER_ERROR_BYTES])
 	SpinLockAcquire(&shared->mutex);
 	slot = slot_of(MyDatabaseId);
 	if (slot != NULL)
-		strlcpy(error, slot->error, WORKER_ERROR_BYTES);
+		strlcpy(error, slot->error[0] != '\0' ? slot->error : slot->delivery_error, WORKER_ERROR_BYTES);
 	SpinLockRelease(&shared->mutex);
 }
 
@@ -582,6 +591,35 @@ worker_note_error(const char *error)
 	SpinLockAcquire(&shared->mutex);
 	slot = slot_of(MyDatabaseId);
 	strlcpy(slot->error, error, WORKER_ERROR_BYTES);
+	SpinLockRelease(&shared->mutex);
+}
+
+/* worker_may_deliver: not again and again what fails; who demands a checkpoint does not wait. */
+bool
+worker_may_deliver(bool demanded)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		may;
+
+	SpinLockAcquire(&shared->mutex);
+	may = demanded || now >= slot_of(MyDatabaseId)->deliver_after;
+	SpinLockRelease(&shared->mutex);
+	return may;
+}
+
+/* worker_delivered: of a worker, how seal.checkpoint_command ended; NULL: well. */
+void
+worker_delivered(const char *problem)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	Slot	   *slot;
+
+	SpinLockAcquire(&shared->mutex);
+	slot = slot_of(MyDatabaseId);
+	slot->undelivered = problem == NULL ? 0 : Min(slot->undelivered + 1, 7);
+	slot->deliver_after = problem == NULL ? 0 :
+		TimestampTzPlusMilliseconds(now, 1000 * Min(1 << (slot->undelivered - 1), LONGEST_PAUSE));
+	strlcpy(slot->delivery_error, problem == NULL ? "" : problem, WORKER_ERROR_BYTES);
 	SpinLockRelease(&shared->mutex);
 }
 

@@ -20,6 +20,8 @@ extern void worker_init(void);
 extern void worker_demand(void);
 extern void worker_last_error(char error[WORKER_ERROR_BYTES]);
 extern void worker_note_error(const char *error);
+extern bool worker_may_deliver(bool demanded);
+extern void worker_delivered(const char *problem);
 extern bool worker_is_in_the_way(void);
 extern bool worker_enter(void);
 extern void worker_leave(void);
@@ -31,7 +33,7 @@ extern void start_tell(void);
 /* deliver.c */
 extern void deliver_init(void);
 extern void deliver_checkpoint(bool demanded);
-extern bool deliver_note(void);
-extern void deliver_remove_segments(void);
+extern bool deliver_note(bool demanded);
+extern int64 deliver_remove_segments(void);
 
 #endif							/* PGSEAL_WORKER_H */

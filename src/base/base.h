@@ -68,10 +68,12 @@ typedef enum SealError
 	SEAL_E_AUDIT_IO,
 	SEAL_E_AUDIT_FULL,
 	SEAL_E_AUDIT_LIMIT,
+	SEAL_E_AUDIT_TAKEN,
 	SEAL_E_LOG_CLOSED,			/* name: table */
 	SEAL_E_LOG_BROKEN,
 	SEAL_E_LOG_NUMBER,
 	SEAL_E_NO_CHECKPOINT,		/* name: why */
+	SEAL_E_IN_RECOVERY,
 	SEAL_E_RETENTION,
 	SEAL_E_NOT_WATCHABLE,		/* name: relation */
 	SEAL_E_NOT_WATCHED,			/* name: relation */

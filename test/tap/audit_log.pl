@@ -223,7 +223,7 @@ $node->append_conf('postgresql.conf', "seal.checkpoint_command = 'test -e $taken
 $node->reload;
 records('postgres', 1);
 $later = sql('SELECT seal.checkpoint()');
-is(sql('SELECT last_error FROM seal.audit_status'), 'seal.checkpoint_command failed', 'a failing command shows');
+is(sql('SELECT last_error FROM seal.audit_status'), 'seal.checkpoint_command failed: child process exited with exit code 1', 'a failing command shows');
 is(sql('SELECT delivered_size < checkpoint_size FROM seal.audit_state'), 't', 'and delivers nothing');
 open my $ok, '>', "$taken.ok" or die $!;
 records('postgres', 1);
