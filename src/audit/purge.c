@@ -49,6 +49,14 @@ empty_entry(LogWriter *writer, HeapTuple tuple, LogEntry *entry)
 							   writer->entry_indexes);
 }
 
+/* keeps_names: without it, checkpoints under a name that the log had before would be of another log. */
+static bool
+keeps_names(const LogEntry *entry)
+{
+	return entry->nulls[ENTRY_START] && !entry->nulls[ENTRY_WHAT] &&
+		strcmp(TextDatumGetCString(entry->values[ENTRY_WHAT]), "new_origin") == 0;
+}
+
 /*
  * empty_entries
  *		Empty the entries from the first on, up to one that is too young, or that
@@ -81,7 +89,7 @@ empty_entries(int64 *end, LogWriter *writer, LogTree *log, TimestampTz cutoff)
 			break;
 		}
 		*end = DatumGetInt64(entry.values[ENTRY_NUMBER]) + 1;
-		if (!entry.nulls[ENTRY_SALT])
+		if (!entry.nulls[ENTRY_SALT] && !keeps_names(&entry))
 		{
 			empty_entry(writer, tuple, &entry);
 			emptied++;
