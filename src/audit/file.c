@@ -293,6 +293,7 @@ audit_set_aside(Oid database)
 	struct stat st;
 	uint64		bytes;
 
+	write_forget(database);
 	audit_folder(folder, database);
 	if (stat(folder, &st) != 0 || remove_empty(folder))
 		return;

@@ -101,6 +101,7 @@ extern void file_lock_directory(void);
 /* write.c */
 extern SealError write_frames(Oid database, const char *frames, uint32 len, bool wait);
 extern void write_segment_id(AuditSegmentId *id, Oid database, uint32 number);
+extern void write_forget(Oid database);
 extern void write_finish(void);
 
 #endif							/* PGSEAL_AUDIT_SHARED_H */

@@ -426,6 +426,27 @@ audit_segment_limit(const AuditSegmentId *id)
 	return limit;
 }
 
+/* write_forget: a database is gone, and another one may get its oid; what is in its segment stays there. */
+void
+write_forget(Oid database)
+{
+	Slot	   *slot;
+
+	LWLockAcquire(audit_shared->directory_lock, LW_EXCLUSIVE);
+	slot = find_slot(database);
+	if (slot != NULL)
+	{
+		LWLockAcquire(slot->append_lock, LW_EXCLUSIVE);
+		sync_slot(slot);
+		leave_segment(slot);
+		mark_flushed(slot, slot->written);
+		slot->failed = false;
+		slot->database = InvalidOid;
+		LWLockRelease(slot->append_lock);
+	}
+	LWLockRelease(audit_shared->directory_lock);
+}
+
 /* write_finish: in the postmaster, when nobody else is left. */
 void
 write_finish(void)
