@@ -178,7 +178,8 @@ typedef enum AuditMac
 	AUDIT_MAC_VALID,
 	AUDIT_MAC_NONE,				/* written while no root was loaded */
 	AUDIT_MAC_INVALID,
-	AUDIT_MAC_UNKNOWN			/* no root now, or the key version is not in the ring */
+	AUDIT_MAC_UNKNOWN,			/* no root now, or the ring is closed */
+	AUDIT_MACS
 } AuditMac;
 
 #define AUDIT_SEGMENT_FIRST		64	/* position of the first record of each segment */

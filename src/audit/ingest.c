@@ -7,14 +7,22 @@
  * position commit as one, and a copied folder can be fed late or twice.
  *
  * What cannot be read is entered as such: the log never waits for a record
- * that somebody altered.
+ * that somebody altered, nor for a file that is no segment.
+ *
+ * A serial number is believed with its MAC only: what does not fit it is entered
+ * without, so it keeps no true record out.  In place of where it ends such an
+ * entry has, negative, where it begins; 0 stands for the file as a whole, null
+ * for a record whose place another has.  The last position says how far a
+ * segment is read.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
 #include "audit/ingest.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "access/genam.h"
 #include "access/heapam.h"
@@ -37,8 +45,16 @@ typedef struct Ingest
 	Relation	source_index;	/* (start, segment, position) */
 	Relation	serial_index;	/* (start, serial) */
 	MemoryContext per_entry;
+	bool		fed;			/* files are copies: read from their begin */
 	int64		left;			/* entries that this batch may still append */
 } Ingest;
+
+/* Records of a file that nothing vouches for, and where the last of them ends. */
+typedef struct Unproven
+{
+	int64		count[AUDIT_MACS];
+	uint32		end;
+} Unproven;
 
 /* ----------
  * What is there
@@ -61,27 +77,69 @@ compare_files(const ListCell *a, const ListCell *b)
 	return left->id.number < right->id.number ? -1 : left->id.number > right->id.number;
 }
 
-/* look_at_file: one file of the folder; NULL when it is no segment of this database. */
+/* file_problem: why a file cannot be read as a segment, NULL when it can; never waits, as for a pipe. */
+static char *
+file_problem(const char *path)
+{
+	struct stat st;
+	int			fd;
+
+	if (lstat(path, &st) != 0)
+		return psprintf("%m");
+	if (!S_ISREG(st.st_mode))
+		return "it is no regular file";
+	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | PG_BINARY);
+	if (fd < 0)
+		return psprintf("%m");
+	CloseTransientFile(fd);
+	return NULL;
+}
+
+/* head_problem: why a file's head is not that of the segment it is named after, else NULL and what it says. */
+static char *
+head_problem(SegmentFile *file)
+{
+	AuditSegment head;
+
+	if (!audit_segment_load(&head, file->path, 0, AUDIT_SEGMENT_FIRST))
+		return "its head is damaged";
+	pfree(head.bytes);
+	file->started_at = head.started_at;
+	if (head.id.database == file->id.database && head.id.number == file->id.number &&
+		memcmp(head.id.start, file->id.start, AUDIT_START_BYTES) == 0)
+		return NULL;
+	return "its head is that of another segment";
+}
+
+/* look_at_file: one file of the folder; NULL when it has no segment's name. */
 static SegmentFile *
 look_at_file(const char *folder, const char *name)
 {
 	SegmentFile *file = palloc0(sizeof(SegmentFile));
-	AuditSegment head;
 
 	if (!audit_segment_of_name(&file->id, MyDatabaseId, name))
 		return NULL;
 	file->path = psprintf("%s/%s", folder, name);
-	if (!audit_segment_load(&head, file->path, 0, AUDIT_SEGMENT_FIRST) ||
-		head.id.database != file->id.database || head.id.number != file->id.number ||
-		memcmp(head.id.start, file->id.start, AUDIT_START_BYTES) != 0)
-		return NULL;
-	file->started_at = head.started_at;
-	pfree(head.bytes);
+	file->problem = file_problem(file->path);
+	if (file->problem == NULL)
+		file->problem = head_problem(file);
 	return file;
 }
 
-/* mark_open: the last segment of this start is being written, or was just made to be. */
-static void
+/* is_of_this_start: was a segment made since the server started? */
+static bool
+is_of_this_start(const SegmentFile *file)
+{
+	return memcmp(file->id.start, audit_start(), AUDIT_START_BYTES) == 0;
+}
+
+/*
+ * mark_open
+ *		The last segment of this start is being written, or was just made to be.
+ *
+ * One behind it that has no head yet is being made, and left out.
+ */
+static List *
 mark_open(List *files)
 {
 	ListCell   *cell;
@@ -91,16 +149,27 @@ mark_open(List *files)
 	{
 		SegmentFile *file = lfirst(cell);
 
-		if (memcmp(file->id.start, audit_start(), AUDIT_START_BYTES) == 0)
+		if (is_of_this_start(file) && file->problem == NULL &&
+			(last == NULL || file->id.number > last->id.number))
 			last = file;
 	}
 	if (last != NULL)
 		last->open = true;
+	foreach(cell, files)
+	{
+		SegmentFile *file = lfirst(cell);
+
+		if (is_of_this_start(file) && file->problem != NULL &&
+			(last == NULL || file->id.number > last->id.number))
+			files = foreach_delete_current(files, cell);
+	}
+	return files;
 }
 
 /*
  * ingest_files
- *		The segments of this database in a folder, in the order to read them.
+ *		The segments of this database in a folder, in the order to read them; also
+ *		what has the name of one and is none.
  */
 List *
 ingest_files(const char *folder)
@@ -120,8 +189,7 @@ ingest_files(const char *folder)
 	}
 	FreeDir(dir);
 	list_sort(files, compare_files);
-	mark_open(files);
-	return files;
+	return mark_open(files);
 }
 
 /* ----------
@@ -156,72 +224,88 @@ source_keys(ScanKeyData keys[2], const AuditSegmentId *id, AttrNumber second, Re
 	ScanKeyInit(&keys[1], second, BTEqualStrategyNumber, equal, value);
 }
 
-/*
- * last_of_segment
- *		The last entry that came from a segment: its number and where it ended.
- *
- * Returns false when none did.
- */
-static bool
-last_of_segment(int64 *number, int64 *position, const AuditSegmentId *id, LogTree *log, Relation index)
+/* read_to: how far a segment is read, 0 for not at all. */
+static uint32
+read_to(const AuditSegmentId *id, LogTree *log, Relation index)
 {
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	bool		isnull;
-	bool		found;
+	bool		isnull = true;
+	Datum		position = Int64GetDatum(0);
 
 	source_keys(keys, id, ENTRY_SEGMENT + 1, F_INT4EQ, Int32GetDatum((int32) id->number));
 	scan = systable_beginscan_ordered(log->entries, index, log->snapshot, 2, keys);
-	tuple = systable_getnext_ordered(scan, BackwardScanDirection);
-	found = HeapTupleIsValid(tuple);
-	if (found)
-	{
-		TupleDesc	desc = RelationGetDescr(log->entries);
-
-		*number = DatumGetInt64(heap_getattr(tuple, ENTRY_NUMBER + 1, desc, &isnull));
-		*position = Max(0, DatumGetInt64(heap_getattr(tuple, ENTRY_POSITION + 1, desc, &isnull)));
-	}
+	while (isnull && HeapTupleIsValid(tuple = systable_getnext_ordered(scan, BackwardScanDirection)))
+		position = heap_getattr(tuple, ENTRY_POSITION + 1, RelationGetDescr(log->entries), &isnull);
 	systable_endscan_ordered(scan);
-	return found;
+	return isnull ? 0 : (uint32) Max(DatumGetInt64(position), 0);
 }
 
-/* is_known: was a record of this serial number taken in, from whatever segment? */
-static bool
-is_known(LogTree *log, Relation index, const AuditSegmentId *id, uint64 serial)
+/* entry_found: the entry that an index has for these keys, -1 for none. */
+static int64
+entry_found(LogTree *log, Relation index, int key_count, ScanKeyData *keys)
+{
+	SysScanDesc scan = systable_beginscan_ordered(log->entries, index, log->snapshot, key_count, keys);
+	HeapTuple	tuple = systable_getnext_ordered(scan, ForwardScanDirection);
+	bool		isnull;
+	int64		number = -1;
+
+	if (HeapTupleIsValid(tuple))
+		number = DatumGetInt64(heap_getattr(tuple, ENTRY_NUMBER + 1, RelationGetDescr(log->entries), &isnull));
+	systable_endscan_ordered(scan);
+	return number;
+}
+
+/* entry_of_serial: the record of this serial number, from whatever segment; -1 for none. */
+static int64
+entry_of_serial(LogTree *log, Relation index, const AuditSegmentId *id, uint64 serial)
 {
 	ScanKeyData keys[2];
-	SysScanDesc scan;
-	bool		found;
 
 	source_keys(keys, id, ENTRY_SERIAL + 1, F_INT8EQ, Int64GetDatum((int64) serial));
-	scan = systable_beginscan_ordered(log->entries, index, log->snapshot, 2, keys);
-	found = HeapTupleIsValid(systable_getnext_ordered(scan, ForwardScanDirection));
-	systable_endscan_ordered(scan);
-	return found;
+	return entry_found(log, index, 2, keys);
 }
 
-/*
- * is_told
- *		Does an entry tell already that no record stands at a position?
- *
- * Such an entry has the position negated, so that it says nothing of how far
- * the segment is read: a whole copy of it may still be fed.
- */
-static bool
-is_told(LogTree *log, Relation index, const AuditSegmentId *id, uint32 position)
+/* entry_at: what has this position of a segment; -1 for nothing. */
+static int64
+entry_at(LogTree *log, Relation index, const AuditSegmentId *id, int64 position)
 {
 	ScanKeyData keys[3];
-	SysScanDesc scan;
-	bool		found;
 
 	source_keys(keys, id, ENTRY_SEGMENT + 1, F_INT4EQ, Int32GetDatum((int32) id->number));
-	ScanKeyInit(&keys[2], ENTRY_POSITION + 1, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(-(int64) position));
-	scan = systable_beginscan_ordered(log->entries, index, log->snapshot, 3, keys);
-	found = HeapTupleIsValid(systable_getnext_ordered(scan, ForwardScanDirection));
-	systable_endscan_ordered(scan);
-	return found;
+	ScanKeyInit(&keys[2], ENTRY_POSITION + 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(position));
+	return entry_found(log, index, 3, keys);
+}
+
+/* needs_mac: is this a record that is only written by who opens a value, with the root key? */
+static bool
+needs_mac(const AuditFrame *frame)
+{
+	AuditRecord record;
+
+	return audit_record_decode(&record, frame->body, frame->body_len) && record.key != NULL &&
+		(record.action == AUDIT_OPEN || record.action == AUDIT_PROGRESS ||
+		 record.action == AUDIT_CLOSE || record.action == AUDIT_SEARCH);
+}
+
+/* judge_frame: what the MAC says of a record. */
+static AuditMac
+judge_frame(const AuditSegment *segment, const AuditFrame *frame)
+{
+	AuditMac	mac = audit_segment_mac(segment, frame);
+
+	return mac == AUDIT_MAC_NONE && needs_mac(frame) ? AUDIT_MAC_INVALID : mac;
+}
+
+/* entry_of_frame: what has a record of a segment, judged by its MAC; -1 for nothing. */
+static int64
+entry_of_frame(LogTree *log, Relation sources, Relation serials, const AuditSegment *segment,
+			   const AuditFrame *frame, AuditMac mac)
+{
+	if (mac == AUDIT_MAC_INVALID)
+		return entry_at(log, sources, &segment->id, -(int64) frame->position);
+	return entry_of_serial(log, serials, &segment->id, frame->serial);
 }
 
 /* all_zero: is a segment empty from a position on? */
@@ -234,46 +318,62 @@ all_zero(const AuditSegment *segment, uint32 position)
 	return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
 }
 
-/* nothing_follows: is everything behind what was loaded known, or no record? */
+/*
+ * read_through
+ *		Is everything behind what was loaded in the log, or no record?
+ *
+ *	last		in/out: the last entry there is from the segment
+ */
 static bool
-nothing_follows(const AuditSegment *segment, LogTree *log, Relation sources, Relation serials, bool open)
+read_through(int64 *last, const AuditSegment *segment, LogTree *log, Relation sources, Relation serials, bool open)
 {
 	AuditFrame	frame;
 	uint32		next;
+	int64		number;
 
 	for (next = segment->loaded_from; audit_segment_read(&frame, segment, next); next = frame.next)
 	{
-		if (!is_known(log, serials, &segment->id, frame.serial))
+		number = entry_of_frame(log, sources, serials, segment, &frame, judge_frame(segment, &frame));
+		if (number < 0)
 			return false;
+		*last = Max(*last, number);
 	}
-	return open || all_zero(segment, next) || is_told(log, sources, &segment->id, next);
+	if (open || all_zero(segment, next))
+		return true;
+	number = entry_at(log, sources, &segment->id, -(int64) next);
+	*last = Max(*last, number);
+	return number >= 0;
 }
 
 /*
  * read_so_far
  *		Has the log everything of a segment?
  *
- *	number		out: the last entry from it, -1 for none
+ *	last		out: the last entry from it, -1 for none
  */
 static bool
-read_so_far(int64 *number, const SegmentFile *file)
+read_so_far(int64 *last, const SegmentFile *file)
 {
 	uint32		limit = audit_segment_limit(&file->id);
 	AuditSegment segment;
 	LogTree		log;
 	Relation	sources;
 	Relation	serials;
-	int64		position = 0;
+	uint32		position;
 	bool		is_read;
 
-	*number = -1;
+	*last = -1;
+	if (file->problem != NULL)
+		return false;
 	tree_open(&log, SnapshotSelf);
 	sources = index_of(log.entries, ENTRY_SEGMENT + 1);
 	serials = index_of(log.entries, ENTRY_SERIAL + 1);
-	(void) last_of_segment(number, &position, &file->id, &log, sources);
+	position = read_to(&file->id, &log, sources);
+	if (position > 0)
+		*last = entry_at(&log, sources, &file->id, position);
 	is_read = (limit != 0 && position >= limit) ||
-		(audit_segment_load(&segment, file->path, (uint32) position, limit) &&
-		 nothing_follows(&segment, &log, sources, serials, file->open));
+		(audit_segment_load(&segment, file->path, position, limit) &&
+		 read_through(last, &segment, &log, sources, serials, file->open));
 	index_close(serials, AccessShareLock);
 	index_close(sources, AccessShareLock);
 	tree_close(&log);
@@ -284,18 +384,18 @@ read_so_far(int64 *number, const SegmentFile *file)
 bool
 ingest_is_read(const SegmentFile *file)
 {
-	int64		number;
+	int64		last;
 
-	return read_so_far(&number, file);
+	return read_so_far(&last, file);
 }
 
 /* ingest_is_covered: is a segment read to its end, and in a checkpoint of that size? */
 bool
 ingest_is_covered(const SegmentFile *file, int64 size)
 {
-	int64		number;
+	int64		last;
 
-	return !file->open && read_so_far(&number, file) && number < size;
+	return !file->open && read_so_far(&last, file) && last < size;
 }
 
 /* ----------
@@ -404,13 +504,13 @@ set_finding(LogEntry *entry, const char *what, char *detail)
 	entry_set_text(entry, ENTRY_DETAIL, detail);
 }
 
-/* set_source: where a record was read, and where it ends there; see is_told(). */
+/* set_source: where a record was read; position: where it ends there, or another as above. */
 static void
-set_source(LogEntry *entry, const AuditSegmentId *id, int64 end)
+set_source(LogEntry *entry, const AuditSegmentId *id, int64 position)
 {
 	entry_set(entry, ENTRY_START, UUIDPGetDatum((const pg_uuid_t *) id->start));
 	entry_set(entry, ENTRY_SEGMENT, Int32GetDatum((int32) id->number));
-	entry_set(entry, ENTRY_POSITION, Int64GetDatum(end));
+	entry_set(entry, ENTRY_POSITION, Int64GetDatum(position));
 }
 
 /* append: one entry of the batch. */
@@ -421,27 +521,82 @@ append(Ingest *ingest, LogEntry *entry)
 	return log_append(&ingest->writer, entry);
 }
 
-/* take_record: one record; what it claims is kept even when its MAC does not fit, and that is told. */
+/* tell: what is wrong with an entry. */
 static void
-take_record(Ingest *ingest, const AuditSegment *segment, const AuditFrame *frame)
+tell(Ingest *ingest, const char *what, int64 number, const char *why)
 {
 	LogEntry	entry;
-	AuditRecord record;
-	int64		number;
 
 	entry_clear(&entry);
-	if (audit_record_decode(&record, frame->body, frame->body_len))
+	set_finding(&entry, what, psprintf("entry " INT64_FORMAT " %s", number, why));
+	append(ingest, &entry);
+}
+
+/* is_moved: did another record end at this place, in another copy of the segment? */
+static bool
+is_moved(Ingest *ingest, const AuditSegment *segment, const AuditFrame *frame)
+{
+	return ingest->fed &&
+		entry_at(&ingest->log, ingest->source_index, &segment->id, frame->next) >= 0;
+}
+
+/* take_record: one record; what it claims is kept even when its MAC does not fit, and that is told. */
+static void
+take_record(Ingest *ingest, const AuditSegment *segment, const AuditFrame *frame, Unproven *unproven)
+{
+	AuditMac	mac = judge_frame(segment, frame);
+	AuditRecord record;
+	LogEntry	entry;
+	bool		readable = audit_record_decode(&record, frame->body, frame->body_len);
+	int64		number;
+	bool		moved;
+
+	if (entry_of_frame(&ingest->log, ingest->source_index, ingest->serial_index, segment, frame, mac) >= 0)
+		return;
+	entry_clear(&entry);
+	if (readable)
 		ingest_set_record(&entry, &record);
 	else
 		set_finding(&entry, "unreadable_record", NULL);
-	set_source(&entry, &segment->id, frame->next);
-	entry_set(&entry, ENTRY_SERIAL, Int64GetDatum((int64) frame->serial));
+	set_source(&entry, &segment->id, mac == AUDIT_MAC_INVALID ? -(int64) frame->position : frame->next);
+	if (mac != AUDIT_MAC_INVALID)
+		entry_set(&entry, ENTRY_SERIAL, Int64GetDatum((int64) frame->serial));
+	moved = mac != AUDIT_MAC_INVALID && is_moved(ingest, segment, frame);
+	entry.nulls[ENTRY_POSITION] = moved;
 	number = append(ingest, &entry);
-	if (audit_segment_mac(segment, frame) != AUDIT_MAC_INVALID)
+	if (mac == AUDIT_MAC_INVALID)
+		tell(ingest, "altered_record", number, "does not fit its MAC");
+	if (moved)
+		tell(ingest, "moved_record", number, "has the place of another");
+	unproven->count[mac]++;
+	unproven->end = frame->next;
+}
+
+/* tell_unproven: records without a MAC can be right; who reads the log must know of them. */
+static void
+tell_unproven(Ingest *ingest, AuditMac mac, const char *what, const char *why, const Unproven *unproven)
+{
+	LogEntry	entry;
+
+	if (unproven->count[mac] == 0)
 		return;
 	entry_clear(&entry);
-	set_finding(&entry, "altered_record",
-				psprintf("entry " INT64_FORMAT " does not fit its MAC", number));
+	set_finding(&entry, what, psprintf(INT64_FORMAT " records before byte %u %s", unproven->count[mac], unproven->end, why));
+	entry_set_text(&entry, ENTRY_OUTCOME, "ok");
+	append(ingest, &entry);
+}
+
+/* take_problem: a file that cannot be read is told once. */
+static void
+take_problem(Ingest *ingest, const SegmentFile *file)
+{
+	LogEntry	entry;
+
+	if (entry_at(&ingest->log, ingest->source_index, &file->id, 0) >= 0)
+		return;
+	entry_clear(&entry);
+	set_finding(&entry, "unreadable_segment", file->problem);
+	set_source(&entry, &file->id, 0);
 	append(ingest, &entry);
 }
 
@@ -457,7 +612,8 @@ take_rest(Ingest *ingest, const AuditSegment *segment, uint32 position)
 {
 	LogEntry	entry;
 
-	if (all_zero(segment, position) || is_told(&ingest->log, ingest->source_index, &segment->id, position))
+	if (all_zero(segment, position) ||
+		entry_at(&ingest->log, ingest->source_index, &segment->id, -(int64) position) >= 0)
 		return;
 	entry_clear(&entry);
 	set_finding(&entry, "torn_segment",
@@ -466,35 +622,52 @@ take_rest(Ingest *ingest, const AuditSegment *segment, uint32 position)
 	append(ingest, &entry);
 }
 
-/* take_file: what is new in one segment. */
-static void
-take_file(Ingest *ingest, const SegmentFile *file)
+/* take_records: those of a segment from where it was loaded; where they end. */
+static uint32
+take_records(Ingest *ingest, const AuditSegment *segment)
 {
-	uint32		limit = audit_segment_limit(&file->id);
-	int64		number;
-	int64		position = 0;
-	AuditSegment segment;
+	Unproven	unproven = {0};
 	AuditFrame	frame;
 	uint32		next;
 
-	(void) last_of_segment(&number, &position, &file->id, &ingest->log, ingest->source_index);
-	if ((limit != 0 && position >= limit) ||
-		!audit_segment_load(&segment, file->path, (uint32) position, limit))
-		return;
-	for (next = segment.loaded_from;
-		 ingest->left > 0 && audit_segment_read(&frame, &segment, next);
+	for (next = segment->loaded_from;
+		 ingest->left > 0 && audit_segment_read(&frame, segment, next);
 		 next = frame.next)
 	{
 		MemoryContext outer = MemoryContextSwitchTo(ingest->per_entry);
 
 		CHECK_FOR_INTERRUPTS();
-		if (!is_known(&ingest->log, ingest->serial_index, &file->id, frame.serial))
-			take_record(ingest, &segment, &frame);
+		take_record(ingest, segment, &frame, &unproven);
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(ingest->per_entry);
 	}
+	tell_unproven(ingest, AUDIT_MAC_NONE, "unsigned_records", "have no MAC: there was no root key, or no key yet", &unproven);
+	tell_unproven(ingest, AUDIT_MAC_UNKNOWN, "unchecked_records", "were taken in while their MAC could not be checked", &unproven);
+	return next;
+}
+
+/* take_file: what is new in one segment. */
+static void
+take_file(Ingest *ingest, const SegmentFile *file)
+{
+	uint32		limit = audit_segment_limit(&file->id);
+	uint32		position = 0;
+	AuditSegment segment;
+	uint32		end;
+
+	if (file->problem != NULL)
+	{
+		take_problem(ingest, file);
+		return;
+	}
+	if (!ingest->fed)
+		position = read_to(&file->id, &ingest->log, ingest->source_index);
+	if ((limit != 0 && position >= limit) ||
+		!audit_segment_load(&segment, file->path, position, limit))
+		return;
+	end = take_records(ingest, &segment);
 	if (ingest->left > 0 && !file->open)
-		take_rest(ingest, &segment, next);
+		take_rest(ingest, &segment, end);
 	pfree(segment.bytes);
 }
 
@@ -545,14 +718,14 @@ take_changes(Ingest *ingest)
  *		Take in at most so many records, in this transaction.
  *
  *	files		what ingest_files() found
- *	changes		the writes too?
+ *	changes		the writes too?  Else the files are copies, and read from their begin.
  *
  * Returns how many entries there are more.  The caller commits.
  */
 int64
 ingest_batch(List *files, bool changes, int64 most)
 {
-	Ingest		ingest = {.left = most};
+	Ingest		ingest = {.left = most,.fed = !changes};
 	ListCell   *cell;
 
 	log_begin(&ingest.writer);

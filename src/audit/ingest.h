@@ -18,6 +18,7 @@ typedef struct SegmentFile
 {
 	AuditSegmentId id;
 	char	   *path;
+	char	   *problem;		/* NULL, or why it cannot be read */
 	TimestampTz started_at;		/* of its start of the server */
 	bool		open;			/* somebody may still append to it */
 } SegmentFile;

@@ -319,7 +319,7 @@ audit_segment_read(AuditFrame *frame, const AuditSegment *segment, uint32 positi
 	frame->serial = get64(head + 8);
 	frame->key_version = head[16] << 8 | head[17];
 	frame->mac = head + 20;
-	if (frame->body_len == 0 || frame->body_len > AUDIT_BODY_MAX ||
+	if (frame->body_len == 0 || frame->body_len > AUDIT_BODY_MAX || head[18] != 0 || head[19] != 0 ||
 		frame->body_len > segment->size - position - FRAME_HEAD_BYTES)
 		return false;
 	frame->next = position + FRAME_HEAD_BYTES + frame->body_len;
@@ -337,11 +337,13 @@ audit_segment_mac(const AuditSegment *segment, const AuditFrame *frame)
 {
 	AuditMacKey mac_key;
 	unsigned char mac[FRAME_MAC_BYTES];
+	SealError	error;
 
 	if (frame->key_version == 0)
 		return AUDIT_MAC_NONE;
-	if (segment_mac_key(&mac_key, frame->key_version) != SEAL_OK)
-		return AUDIT_MAC_UNKNOWN;
+	error = segment_mac_key(&mac_key, frame->key_version);
+	if (error != SEAL_OK)
+		return error == SEAL_E_UNKNOWN_VERSION ? AUDIT_MAC_INVALID : AUDIT_MAC_UNKNOWN;
 	frame_mac(mac, &segment->id, frame->serial, frame->body, frame->body_len, &mac_key);
 	sodium_memzero(&mac_key, sizeof(mac_key));
 	return sodium_memcmp(mac, frame->mac, FRAME_MAC_BYTES) == 0 ? AUDIT_MAC_VALID : AUDIT_MAC_INVALID;

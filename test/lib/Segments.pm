@@ -8,7 +8,7 @@ use warnings;
 use Exporter 'import';
 use PostgreSQL::Test::Utils qw(slurp_file);
 
-our @EXPORT = qw(segment_files segment_records records start_of short);
+our @EXPORT = qw(segment_files segment_records segment_frames dressed dressed_head records start_of short);
 
 my @actions = qw(none insert update delete truncate open progress close refuse search export key grant
   protect admit break_glass limit erase purge setting admin);
@@ -81,6 +81,37 @@ sub segment_records
 		$at += 36 + $len;
 	}
 	return @records;
+}
+
+# segment_frames BYTES: where the records of a segment stand, [begin, length] each.
+sub segment_frames
+{
+	my ($bytes) = @_;
+	my @frames;
+	my $at = 64;
+
+	while ($at + 36 <= length $bytes)
+	{
+		my $len = 36 + unpack 'N', substr $bytes, $at, 4;
+		last if $len == 36 || $at + $len > length $bytes;
+		push @frames, [ $at, $len ];
+		$at += $len;
+	}
+	return @frames;
+}
+
+# dressed FRAME: a record's bytes with the checksum that fits them, as who forges one would write it.
+sub dressed
+{
+	my ($frame) = @_;
+	return substr($frame, 0, 4) . pack('N', crc32c(substr($frame, 0, 4) . substr($frame, 8))) . substr($frame, 8);
+}
+
+# dressed_head HEAD: the same for the head of a segment.
+sub dressed_head
+{
+	my ($head) = @_;
+	return substr($head, 0, 60) . pack('N', crc32c(substr $head, 0, 60));
 }
 
 # start_of PATH: which start of a server wrote it.
