@@ -16,6 +16,7 @@
 
 #include "access/table.h"
 #include "audit/ingest.h"
+#include "audit/internal.h"
 #include "audit/log.h"
 #include "audit/worker.h"
 #include "libpq/pqsignal.h"
@@ -48,7 +49,7 @@ deliver_init(void)
 							NULL, NULL, NULL);
 	DefineCustomStringVariable("seal.checkpoint_command",
 							   "Shell command that takes a checkpoint to a place outside this server.",
-							   "%p is the path of a file with the signed note; quote it where seal.audit_directory has blanks. It is repeated until it exits with 0, and stopped after 30 seconds. Empty means that nothing takes checkpoints away.",
+							   "%p is the path of a file with the signed note; It is repeated until it exits with 0, and stopped after 30 seconds. Empty means that nothing takes checkpoints away.",
 							   &checkpoint_command, "", PGC_SIGHUP,
 							   GUC_SUPERUSER_ONLY | GUC_NOT_IN_SAMPLE,
 							   NULL, NULL, NULL);
@@ -155,31 +156,23 @@ deliver_checkpoint(bool demanded)
  * ----------
  */
 
-/* make_folder: a log that was copied, or takes in writes only, may have no segment yet. */
-static void
-make_folder(const char *folder)
-{
-	char		parent[MAXPGPATH];
-
-	strlcpy(parent, folder, sizeof(parent));
-	get_parent_directory(parent);
-	(void) MakePGDirectory(parent);
-	(void) MakePGDirectory(folder);	/* what went wrong shows when the file is made */
-}
-
-/* write_note: into a file beside the segments; its path. */
+/*
+ * write_note
+ *		Into a file in the data directory; its path.
+ *
+ * Not beside the segments: when their disk is full they wait for this note, to be removed.
+ */
 static char *
 write_note(const char *note)
 {
-	char		folder[MAXPGPATH];
-	char	   *path;
+	char	   *path = psprintf(AUDIT_DEFAULT_FOLDER "/%u.checkpoint", MyDatabaseId);
 	int			fd;
 	int			len = strlen(note);
 	bool		written;
 
-	audit_folder(folder, MyDatabaseId);
-	make_folder(folder);
-	path = psprintf("%s/checkpoint", folder);
+	if (MakePGDirectory(AUDIT_DEFAULT_FOLDER) != 0 && errno != EEXIST)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not create directory \"%s\": %m", AUDIT_DEFAULT_FOLDER)));
 	fd = OpenTransientFile(path, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY);
 	if (fd < 0)
 		ereport(ERROR, (errcode_for_file_access(), errmsg("could not create file \"%s\": %m", path)));

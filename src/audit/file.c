@@ -19,8 +19,6 @@
 #include "storage/fd.h"
 #include "utils/timestamp.h"
 
-#define DEFAULT_FOLDER	"pg_seal"
-
 char	   *audit_directory = NULL;
 bool		audit_sync = true;
 int			audit_max_size = 1024;	/* MB */
@@ -29,7 +27,7 @@ int			audit_max_size = 1024;	/* MB */
 static const char *
 root_folder(void)
 {
-	return audit_directory != NULL && audit_directory[0] != '\0' ? audit_directory : DEFAULT_FOLDER;
+	return audit_directory != NULL && audit_directory[0] != '\0' ? audit_directory : AUDIT_DEFAULT_FOLDER;
 }
 
 /* audit_folder: where the segments of a database are. */
@@ -105,7 +103,7 @@ file_lock_directory(void)
 	static int	fd = -1;
 	char		path[MAXPGPATH];
 
-	if (fd >= 0 || IsBinaryUpgrade || strcmp(root_folder(), DEFAULT_FOLDER) == 0)
+	if (fd >= 0 || IsBinaryUpgrade || strcmp(root_folder(), AUDIT_DEFAULT_FOLDER) == 0)
 		return;
 	snprintf(path, MAXPGPATH, "%s/lock", root_folder());
 	if (make_folder(root_folder()))

@@ -11,6 +11,7 @@
 
 #include "audit/audit.h"
 
+#define AUDIT_DEFAULT_FOLDER	"pg_seal"	/* in the data directory */
 #define AUDIT_BODY_MAX		8192	/* more than all fields at their limits take */
 #define FRAME_HEAD_BYTES	36
 #define FRAME_MAX			(FRAME_HEAD_BYTES + AUDIT_BODY_MAX)

@@ -6,6 +6,7 @@
  *		full		ENOSPC for allocation
  *		unwritable	EIO for writing
  *		unsynced	EIO for fdatasync
+ *		room BYTES FOLDER	ENOSPC for what would make FOLDER larger
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -13,42 +14,93 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+/* path_of: of an open file; empty when it has none. */
+static void
+path_of(char path[4096], int fd)
+{
+	char		link[64];
+	ssize_t		len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, 4095);
+	path[len < 0 ? 0 : len] = '\0';
+}
 
 /* is_segment: does this descriptor belong to an audit segment? */
 static int
 is_segment(int fd)
 {
-	char		link[64];
 	char		path[4096];
-	ssize_t		len;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, path, sizeof(path) - 1);
-	if (len < 0)
-		return 0;
-	path[len] = '\0';
+	path_of(path, fd);
 	return strstr(path, "/pg_seal/") != NULL;
+}
+
+/* asked: what fails for now. */
+static void
+asked(char text[4096])
+{
+	const char *file = getenv("SEAL_FAULTS");
+	ssize_t		len = 0;
+	int			control;
+
+	text[0] = '\0';
+	if (file == NULL || (control = open(file, O_RDONLY)) < 0)
+		return;
+	len = read(control, text, 4095);
+	text[len < 0 ? 0 : len] = '\0';
+	close(control);
 }
 
 /* fails: is this fault asked for now? */
 static int
 fails(int fd, const char *fault)
 {
-	const char *file = getenv("SEAL_FAULTS");
-	char		text[64] = "";
-	int			control;
+	char		text[4096];
 
-	if (file == NULL || !is_segment(fd) || (control = open(file, O_RDONLY)) < 0)
+	if (!is_segment(fd))
 		return 0;
-	if (read(control, text, sizeof(text) - 1) < 0)
-		text[0] = '\0';
-	close(control);
+	asked(text);
 	return strstr(text, fault) != NULL;
+}
+
+static long long bytes_found;
+
+/* add_file: for nftw. */
+static int
+add_file(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void) path;
+	(void) where;
+	if (type == FTW_F)
+		bytes_found += st->st_size;
+	return 0;
+}
+
+/* is_full: would a file that is to have so many bytes take more than there is room for? */
+static int
+is_full(int fd, off_t len)
+{
+	char		text[4096];
+	char		folder[4096];
+	char		path[4096];
+	long long	room;
+
+	asked(text);
+	path_of(path, fd);
+	if (sscanf(text, "room %lld %4095s", &room, folder) != 2 || strncmp(path, folder, strlen(folder)) != 0)
+		return 0;
+	bytes_found = 0;
+	nftw(folder, add_file, 8, FTW_PHYS);
+	return bytes_found + len > room;
 }
 
 int
@@ -56,7 +108,7 @@ posix_fallocate(int fd, off_t offset, off_t len)
 {
 	int			(*next) (int, off_t, off_t) = (int (*) (int, off_t, off_t)) dlsym(RTLD_NEXT, "posix_fallocate");
 
-	return fails(fd, "full") ? ENOSPC : next(fd, offset, len);
+	return fails(fd, "full") || is_full(fd, offset + len) ? ENOSPC : next(fd, offset, len);
 }
 
 ssize_t
