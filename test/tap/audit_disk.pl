@@ -58,6 +58,9 @@ sub sql { return $node->safe_psql('postgres', $_[0]); }
 sub ballast
 {
 	my ($bytes) = @_;
+	my $taken = 0;
+	$taken += -s $_ foreach glob "$disk/*/*";
+	$bytes = $disk_bytes - $taken if !$real && $bytes > $disk_bytes - $taken;
 	open my $file, '>:raw', "$disk/ballast" or die $!;
 	print $file 'x' x $bytes;
 	close $file;		# no space left is what is wanted
