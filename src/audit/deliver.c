@@ -23,6 +23,7 @@
 #include "pgstat.h"
 #include "storage/fd.h"
 #include "storage/latch.h"
+#include "storage/procsignal.h"
 #include "utils/builtins.h"
 #include "utils/elog.h"
 #include "utils/guc.h"
@@ -49,7 +50,7 @@ deliver_init(void)
 							NULL, NULL, NULL);
 	DefineCustomStringVariable("seal.checkpoint_command",
 							   "Shell command that takes a checkpoint to a place outside this server.",
-							   "%p is the path of a file with the signed note; It is repeated until it exits with 0, and stopped after 30 seconds. Empty means that nothing takes checkpoints away.",
+							   "%p is the path of a file with the signed note, from the data directory on. It is repeated until it exits with 0, and stopped after 30 seconds. Empty means that nothing takes checkpoints away.",
 							   &checkpoint_command, "", PGC_SIGHUP,
 							   GUC_SUPERUSER_ONLY | GUC_NOT_IN_SAMPLE,
 							   NULL, NULL, NULL);
@@ -234,7 +235,8 @@ stop_command(pid_t child)
 /*
  * wait_command
  *		Wait for the command, but not longer than it may take, and not when
- *		somebody wants the database or the server stops.
+ *		somebody wants the database or the server stops.  Nothing here may end
+ *		the worker before the command.
  *
  *	problem		out: what is wrong with it; NULL when it exited with 0
  *
@@ -258,6 +260,8 @@ wait_command(char **problem, pid_t child)
 			*problem = late ? psprintf("stopped after %d seconds", COMMAND_TIMEOUT / 1000) : NULL;
 			return late;
 		}
+		if (ProcSignalBarrierPending)
+			ProcessProcSignalBarrier();	/* DROP DATABASE waits for everybody to do so */
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 COMMAND_LOOK, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);

@@ -265,19 +265,6 @@ file_bytes_of_all(void)
 	return bytes;
 }
 
-/* remove_empty: a folder without segments; false when it is not one. */
-static bool
-remove_empty(const char *folder)
-{
-	char		checkpoint[MAXPGPATH];
-
-	if (bytes_in(folder) > 0)
-		return false;
-	snprintf(checkpoint, MAXPGPATH, "%s/checkpoint", folder);
-	(void) unlink(checkpoint);
-	return rmdir(folder) == 0;
-}
-
 /*
  * audit_set_aside
  *		Give the segments of a database that was dropped another name: oids are
@@ -293,7 +280,7 @@ audit_set_aside(Oid database)
 
 	write_forget(database);
 	audit_folder(folder, database);
-	if (stat(folder, &st) != 0 || remove_empty(folder))
+	if (stat(folder, &st) != 0 || rmdir(folder) == 0)
 		return;
 	bytes = bytes_in(folder);
 	snprintf(aside, MAXPGPATH, "%s/%u.dropped.%ld", root_folder(), database, (long) time(NULL));

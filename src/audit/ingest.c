@@ -28,6 +28,7 @@
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "storage/fd.h"
@@ -404,6 +405,34 @@ ingest_is_covered(const SegmentFile *file, int64 size)
  */
 
 /*
+ * in_database
+ *		A text as this database writes it, palloc'd or as it came; NULL when it is
+ *		no UTF-8, or has characters that its encoding has not.
+ */
+static char *
+in_database(const char *text)
+{
+	int			encoding = GetDatabaseEncoding();
+	int			len = strlen(text);
+	int			room = len * MAX_CONVERSION_GROWTH + 1;
+	Oid			conversion;
+	unsigned char *converted;
+
+	if (!pg_verify_mbstr(PG_UTF8, text, len, true))
+		return NULL;
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+		return unconstify(char *, text);
+	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+	if (!OidIsValid(conversion))
+		return NULL;
+	converted = palloc0(room);
+	if (pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding, (unsigned char *) unconstify(char *, text),
+									  len, converted, room, true) != len)
+		return NULL;
+	return (char *) converted;
+}
+
+/*
  * clean_text
  *		A text of a record as this database can store it.
  *
@@ -414,10 +443,10 @@ static char *
 clean_text(const char *text)
 {
 	StringInfoData clean;
+	char	   *converted = text != NULL ? in_database(text) : NULL;
 
-	if (text == NULL || (GetDatabaseEncoding() == PG_UTF8 &&
-						 pg_verify_mbstr(PG_UTF8, text, strlen(text), true)))
-		return unconstify(char *, text);
+	if (text == NULL || converted != NULL)
+		return converted;
 	initStringInfo(&clean);
 	for (; *text != '\0'; text++)
 	{

@@ -35,10 +35,17 @@ typedef struct Who
 
 static Who	who;
 
-/* mask: what is no ASCII is not known to be text. */
+/* mask: in SQL_ASCII, what is no UTF-8 is not known to be text. */
 static void
 mask(char *text, size_t text_size, const char *name)
 {
+	int			len = strlen(name);
+
+	if (pg_verify_mbstr(PG_UTF8, name, len, true))
+	{
+		strlcpy(text, name, pg_encoding_mbcliplen(PG_UTF8, name, len, text_size - 1) + 1);
+		return;
+	}
 	strlcpy(text, name, text_size);
 	for (char *c = text; *c != '\0'; c++)
 	{

@@ -9,7 +9,7 @@ use IPC::Run;
 use Test::More;
 use Pgseal;
 
-my $old = new_node('old');
+my $old = new_node('old', conf => "seal.checkpoint_interval = 0\n");
 $old->safe_psql('postgres', <<'END');
 CREATE ROLE lab_app LOGIN;
 CREATE EXTENSION pgseal;
@@ -33,6 +33,20 @@ END
 as_role($old, 'lab_app', q{INSERT INTO patient VALUES (1, 'one'), (2, 'two'); INSERT INTO visit VALUES ('one'); INSERT INTO listed VALUES ('one')});
 my $stored = q{SELECT string_agg(to_jsonb(p)::text, ',' ORDER BY id) FROM patient p};
 my $before = $old->safe_psql('postgres', $stored);
+
+# The log, and records that it has not when the old server stops.
+my $taken = q{SELECT string_agg(application || n, ' ' ORDER BY application)
+  FROM (SELECT application, count(*) AS n FROM seal.audit_entry WHERE action = 'open' AND application IN ('before', 'unread') GROUP BY 1) t};
+sub reads { return as_role($old, 'lab_app', "SET application_name = '$_[0]';" . q{SELECT seal.reveal(born) FROM patient WHERE id = 1;} x $_[1]); }
+reads('before', 2);
+my $note = $old->safe_psql('postgres', 'SELECT seal.checkpoint()');
+my $leaves = q{SELECT string_agg(leaf::text, ',' ORDER BY entry) FROM seal.audit_entry WHERE entry < } . (split /\n/, $note)[1];
+my $old_leaves = $old->safe_psql('postgres', $leaves);
+$old->append_conf('postgresql.conf', "seal.ingest_interval = '1h'");
+$old->reload;
+$old->safe_psql('postgres', 'SELECT seal.checkpoint()');
+reads('unread', 3);
+is($old->safe_psql('postgres', $taken), 'before2', 'before: the log lacks what stands in segments');
 
 # Both root key files are moved away.
 my $new = new_node('new', start => 0);
@@ -68,6 +82,17 @@ is(error_of($new, 'lab_app', q{INSERT INTO visit VALUES ('three')}), '23503: ins
 	'the foreign key holds');
 is(error_of($new, 'postgres', q{SELECT seal.create_key('gone')}), '42710: key "gone" was dropped, its name cannot be used again', 'tombstones came along');
 is(error_of($new, 'postgres', q{SELECT seal.rotate_key('note')}), '', 'the ring is in use');
+
+# The log came along, with its tree and its names.
+is($new->safe_psql('postgres', $leaves), $old_leaves, 'the log came along');
+is($new->safe_psql('postgres', 'SELECT intact FROM seal.verify_audit()'), 't', 'and verifies before anything is added');
+like($new->safe_psql('postgres', q{SELECT seal.ingest_segments('} . $old->data_dir . q{/pg_seal')}), qr/^[1-9]/, 'the old segments are fed');
+is($new->safe_psql('postgres', q{SELECT seal.ingest_segments('} . $old->data_dir . q{/pg_seal')}), '0', 'once');
+is($new->safe_psql('postgres', $taken), 'before2 unread3', 'nothing is lost or doubled');
+$new->safe_psql('postgres', 'SELECT seal.checkpoint()');
+is($new->safe_psql('postgres', "SELECT intact, problem FROM seal.verify_audit('$note')"), 't|', 'the log verifies with a checkpoint of the old cluster');
+is($new->safe_psql('postgres', q{SELECT count(*) FROM seal.audit_entry WHERE what = 'new_origin' AND detail = '} . (split /\n/, $note)[0] . q{ ' || entry}), '1',
+	'and has a new name, with an entry that names the old one');
 
 $new->stop;
 done_testing();
