@@ -18,8 +18,6 @@
 #include "audit/shared.h"
 #include "audit/worker.h"
 
-#include <unistd.h>
-
 #include "catalog/pg_control.h"
 #include "common/controldata_utils.h"
 #include "common/hashfn.h"
@@ -92,9 +90,9 @@ stopped_text(char text[STOPPED_BYTES], const ControlFileData *control)
 				 LSN_FORMAT_ARGS(control->checkPoint), (int64) control->time);
 }
 
-/* take_stopped: what the last server left, which is good once. */
+/* read_stopped: what the last server with pgseal left. */
 static void
-take_stopped(char text[STOPPED_BYTES])
+read_stopped(char text[STOPPED_BYTES])
 {
 	char		path[MAXPGPATH];
 	FILE	   *file;
@@ -108,7 +106,6 @@ take_stopped(char text[STOPPED_BYTES])
 	len = fread(text, 1, STOPPED_BYTES - 1, file);
 	text[len] = '\0';
 	FreeFile(file);
-	(void) unlink(path);
 }
 
 /* look_back: how the server was before this start. */
@@ -121,7 +118,7 @@ look_back(void)
 	char		left[STOPPED_BYTES];
 
 	stopped_text(found, control);
-	take_stopped(left);
+	read_stopped(left);
 	if (found[0] == '\0')
 		shared->before = BEFORE_CRASHED;
 	else
