@@ -4,7 +4,7 @@
 # drops databases that a worker is in.
 use strict;
 use warnings;
-use PostgreSQL::Test::Utils qw(slurp_file slurp_dir);
+use PostgreSQL::Test::Utils qw(append_to_file slurp_file slurp_dir);
 use Test::More;
 use Pgseal;
 
@@ -85,11 +85,11 @@ my $file = $node->basedir . '/export';
 # outside EXPORT: what the verifier ends with.
 sub outside
 {
-	my ($text) = @_;
+	my ($text, @kept) = @_;
 	open my $handle, '>', $file or die $!;
 	print $handle $text;
 	close $handle;
-	my $said = `demo/verify_export '$key' '$file' 2>&1`;
+	my $said = `demo/verify_export '$key' '$file' @kept 2>&1`;
 	return (split /\n/, $said)[-1];
 }
 like(outside($export), qr/^verified: 296 entries/, 'an export verifies outside of the database');
@@ -98,6 +98,17 @@ like(outside($export =~ s/^entry\t100\t.*\n//mr), qr/NOT VERIFIED: leaf 100 /, '
 like(outside($export =~ s/^(entry\t100\t\S+).*$/entry\t100\t${\('0' x 64)}\tpurged/mr), qr/NOT VERIFIED/, 'nor one that claims to be purged');
 like(outside($export . "entry\t9999\t" . ('0' x 64) . "\tpurged\n"), qr/NOT VERIFIED/, 'nor one more');
 like(outside($export =~ s/^note\t(\d+)$/"note\t" . ($1 - 1)/emr), qr/NOT VERIFIED: the signature/, 'nor another size');
+
+# A kept checkpoint must be one that the log continues.
+my $whole = sql('SELECT seal.export_audit()') . "\n";
+my $kept = $node->basedir . '/kept';
+my ($small, $large) = map { "$kept.$_" } 1, 2;
+append_to_file($small, $note);
+sql('SELECT count(*) FROM seal.refusals');
+$note = sql('SELECT seal.checkpoint()');
+append_to_file($large, $note);
+like(outside(sql('SELECT seal.export_audit()') . "\n", $small, $large), qr/^verified: \d+ entries, checkpoint of \d+, which continues 2 kept/, 'an export continues checkpoints that were kept');
+like(outside($whole, $large), qr/NOT VERIFIED: a kept checkpoint covers \d+ entries: the log was cut or put back/, 'one that was put back does not');
 
 # tampered NAME, CHANGE, FIRST_BAD: done with triggers off and taken back, it is found.
 my $size = sql('SELECT size FROM seal.audit_state');
