@@ -23,7 +23,7 @@
 typedef struct AuditMacKey
 {
 	uint16		version;		/* of key audit; 0: none, MACs are zero */
-	HmacKey		key;
+	unsigned char secret[SECRET_BYTES];
 } AuditMacKey;
 
 /* segment.c */

@@ -16,7 +16,7 @@
  *		4			CRC-32C of the length and of all after this field
  *		8			serial number(8), of no other record of this start
  *		16			version of key audit that the MAC is under, 0 for none; zero(2)
- *		20			MAC(16): HMAC-SHA-256, cut, of database | start | serial | key version(2) | body
+ *		20			MAC(16): keyed BLAKE2b of database | start | serial | key version(2) | body
  *		36			body, as record.c has it
  *
  * After a failed fsync records are written once more to another segment, as they
@@ -109,21 +109,25 @@ frame_crc(const unsigned char *head, const char *body, uint32 body_len)
 	return crc;
 }
 
-/* frame_mac: a record can be neither altered, nor brought to another start or database. */
+/*
+ * frame_mac
+ *		A record can be neither altered, nor brought to another start or database.
+ *
+ * Source: RFC 7693 section 2.9, keyed hashing.
+ */
 static void
 frame_mac(unsigned char mac[FRAME_MAC_BYTES], const AuditSegmentId *id, uint64 serial,
 		  const char *body, uint32 body_len, const AuditMacKey *mac_key)
 {
 	unsigned char bytes[MAC_BOUND_BYTES + AUDIT_BODY_MAX];
-	unsigned char whole[MAC_BYTES];
 
 	put32(bytes, id->database);
 	memcpy(bytes + 4, id->start, AUDIT_START_BYTES);
 	put64(bytes + 4 + AUDIT_START_BYTES, serial);
 	put16(bytes + 12 + AUDIT_START_BYTES, mac_key->version);
 	memcpy(bytes + MAC_BOUND_BYTES, body, body_len);
-	hmac_mac(whole, bytes, MAC_BOUND_BYTES + body_len, &mac_key->key);
-	memcpy(mac, whole, FRAME_MAC_BYTES);
+	crypto_generichash(mac, FRAME_MAC_BYTES, bytes, MAC_BOUND_BYTES + body_len,
+					   mac_key->secret, sizeof(mac_key->secret));
 }
 
 /* ----------
@@ -170,7 +174,7 @@ segment_mac_key(AuditMacKey *mac_key, uint16 version)
 	mac_key->version = 0;
 	if (error != SEAL_OK)
 		return error;
-	sealkey_mac_key(&mac_key->key, key, MAC_LABEL);
+	sealkey_secret(mac_key->secret, key, MAC_LABEL, "");
 	mac_key->version = sealkey_version(key);
 	return SEAL_OK;
 }
@@ -327,24 +331,51 @@ audit_segment_read(AuditFrame *frame, const AuditSegment *segment, uint32 positi
 }
 
 /*
+ * reading_key
+ *		The key of a version, kept for the next record; SEAL_OK or why there is none.
+ *
+ * In locked memory; wiped when another is asked for or the ring changed.
+ */
+static SealError
+reading_key(const AuditMacKey **key, uint16 version)
+{
+	static AuditMacKey *kept = NULL;
+	static uint16 kept_version = 0;
+	static uint64 kept_stamp;
+	static SealError kept_error;
+	uint64		stamp = ring_stamp();
+
+	if (kept == NULL)
+		kept = sodium_malloc(sizeof(AuditMacKey));
+	if (kept == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory for keys")));
+	*key = kept;
+	if (kept_version == version && kept_stamp == stamp && kept_error == SEAL_OK)
+		return SEAL_OK;
+	sodium_memzero(kept, sizeof(AuditMacKey));
+	kept_version = version;
+	kept_stamp = stamp;
+	kept_error = SEAL_E_UNKNOWN_KEY;	/* should the next line raise */
+	kept_error = segment_mac_key(kept, version);
+	return kept_error;
+}
+
+/*
  * audit_segment_mac
  *		Did pgseal write this record, with the ring's key audit?
- *
- * The key is derived for each record: kept, it would have to be wiped.
  */
 AuditMac
 audit_segment_mac(const AuditSegment *segment, const AuditFrame *frame)
 {
-	AuditMacKey mac_key;
+	const AuditMacKey *key;
 	unsigned char mac[FRAME_MAC_BYTES];
 	SealError	error;
 
 	if (frame->key_version == 0)
 		return AUDIT_MAC_NONE;
-	error = segment_mac_key(&mac_key, frame->key_version);
+	error = reading_key(&key, frame->key_version);
 	if (error != SEAL_OK)
 		return error == SEAL_E_UNKNOWN_VERSION ? AUDIT_MAC_INVALID : AUDIT_MAC_UNKNOWN;
-	frame_mac(mac, &segment->id, frame->serial, frame->body, frame->body_len, &mac_key);
-	sodium_memzero(&mac_key, sizeof(mac_key));
+	frame_mac(mac, &segment->id, frame->serial, frame->body, frame->body_len, key);
 	return sodium_memcmp(mac, frame->mac, FRAME_MAC_BYTES) == 0 ? AUDIT_MAC_VALID : AUDIT_MAC_INVALID;
 }

@@ -142,7 +142,6 @@ extern void sealkey_secret(unsigned char secret[SECRET_BYTES], const SealKey *ke
 extern const AeadSubkey *sealkey_next_nonce(unsigned char nonce[NONCE_BYTES], SealKey *key);
 extern const AeadSubkey *sealkey_subkey(const unsigned char prefix[NONCE_PREFIX_BYTES], SealKey *key);
 extern const HmacKey *sealkey_token(const SealKey *key);
-extern void sealkey_mac_key(HmacKey *mac_key, const SealKey *key, const char *label);
 
 /* edit.c: changes of the ring, whole or not at all */
 typedef void (*RingEdit) (RingEditor *editor, void *arg);

@@ -350,17 +350,6 @@ sealkey_token(const SealKey *key)
 	return key->has_token ? &key->token_key : NULL;
 }
 
-/* sealkey_mac_key: a key for MACs of another purpose, named by its label.  The caller wipes it. */
-void
-sealkey_mac_key(HmacKey *mac_key, const SealKey *key, const char *label)
-{
-	unsigned char secret[SECRET_BYTES];
-
-	derive_secret(secret, label, NULL, 0, key->data_key);
-	hmac_key(mac_key, secret, sizeof(secret));
-	sodium_memzero(secret, sizeof(secret));
-}
-
 /* sealkey_secret: a secret of its own for one use of a version, given a label and a context; the caller wipes it. */
 void
 sealkey_secret(unsigned char secret[SECRET_BYTES], const SealKey *key, const char *label,
