@@ -11,9 +11,13 @@
  *------------------------------------------------------------------------*/
 #include "audit/internal.h"
 
+#include "common/hashfn.h"
+#include "parser/parser.h"
 #include "parser/scanner.h"
 
 #define DIGEST_TEXT_MAX		(1024 * 1024)	/* longer statements have no digest */
+#define KEPT_TEXTS			16		/* power of 2 */
+#define KEPT_TEXT_MAX		1024	/* of a text that is kept, in bytes */
 
 /* What the server's scanner returns; the numbers are the same in each of its parsers. */
 typedef enum Token
@@ -37,6 +41,17 @@ typedef enum Token
 	TOKEN_NOT_EQUALS,
 	TOKEN_FIRST_KEYWORD
 } Token;
+
+/* A statement and its digest; applications send the same ones again and again. */
+typedef struct Kept
+{
+	int			len;			/* 0: none */
+	bool		standard_strings;	/* how the constants were read */
+	unsigned char digest[AUDIT_DIGEST_BYTES];
+	char		text[KEPT_TEXT_MAX];
+} Kept;
+
+static Kept kept_texts[KEPT_TEXTS];
 
 /* token_text: what is hashed of a token. */
 static const char *
@@ -108,6 +123,21 @@ scan(crypto_hash_sha256_state *state, const char *text)
 	return scanned;
 }
 
+/* compute: the digest of len bytes. */
+static bool
+compute(unsigned char digest[AUDIT_DIGEST_BYTES], const char *text, int len)
+{
+	crypto_hash_sha256_state state;
+	char	   *statement = pnstrdup(text, len);
+	bool		scanned;
+
+	crypto_hash_sha256_init(&state);
+	scanned = scan(&state, statement);
+	crypto_hash_sha256_final(&state, digest);
+	pfree(statement);
+	return scanned;
+}
+
 /*
  * digest_statement
  *		SHA-256 of a statement without its constants.
@@ -120,21 +150,26 @@ scan(crypto_hash_sha256_state *state, const char *text)
 bool
 digest_statement(unsigned char digest[AUDIT_DIGEST_BYTES], const char *text, int location, int len)
 {
-	crypto_hash_sha256_state state;
-	char	   *statement;
-	bool		scanned;
+	Kept	   *kept;
 
 	if (text == NULL)
 		return false;
 	text += Max(location, 0);
 	if (len <= 0)
 		len = strlen(text);
-	if (len > DIGEST_TEXT_MAX)
-		return false;
-	statement = pnstrdup(text, len);
-	crypto_hash_sha256_init(&state);
-	scanned = scan(&state, statement);
-	crypto_hash_sha256_final(&state, digest);
-	pfree(statement);
-	return scanned;
+	if (len > KEPT_TEXT_MAX || len == 0)
+		return len <= DIGEST_TEXT_MAX && compute(digest, text, len);
+	kept = &kept_texts[hash_bytes((const unsigned char *) text, len) & (KEPT_TEXTS - 1)];
+	if (kept->len != len || kept->standard_strings != standard_conforming_strings ||
+		memcmp(kept->text, text, len) != 0)
+	{
+		kept->len = 0;
+		if (!compute(kept->digest, text, len))
+			return false;
+		memcpy(kept->text, text, len);
+		kept->standard_strings = standard_conforming_strings;
+		kept->len = len;
+	}
+	memcpy(digest, kept->digest, AUDIT_DIGEST_BYTES);
+	return true;
 }
