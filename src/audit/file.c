@@ -19,6 +19,8 @@
 #include "storage/fd.h"
 #include "utils/timestamp.h"
 
+#define ZEROS_BYTES		(64 * 1024)
+
 char	   *audit_directory = NULL;
 bool		audit_sync = true;
 int			audit_max_size = 1024;	/* MB */
@@ -112,6 +114,44 @@ file_lock_directory(void)
 		error_raise(SEAL_E_AUDIT_TAKEN, NULL);
 }
 
+/* put: all len bytes, or false. */
+static bool
+put(int fd, const void *bytes, size_t len, off_t at)
+{
+	errno = 0;
+	if (pg_pwrite(fd, bytes, len, at) == (ssize_t) len)
+		return true;
+	if (errno == 0)
+		errno = ENOSPC;
+	return false;
+}
+
+/*
+ * fill
+ *		Take all the space of a new file, and write zeros to it.
+ *
+ * Space that was never written costs the file system a transaction at each sync
+ * that follows a write.
+ */
+static bool
+fill(int fd)
+{
+	static const char zeros[ZEROS_BYTES];
+
+	do
+	{
+		errno = posix_fallocate(fd, 0, SEGMENT_BYTES);
+	} while (errno == EINTR);
+	if (errno != 0)
+		return false;
+	for (off_t at = 0; audit_sync && at < SEGMENT_BYTES; at += ZEROS_BYTES)
+	{
+		if (!put(fd, zeros, ZEROS_BYTES, at))
+			return false;
+	}
+	return true;
+}
+
 /* write_head: the head of a new file, and room for the records. */
 static bool
 write_head(int fd, const AuditSegmentId *id)
@@ -119,17 +159,7 @@ write_head(int fd, const AuditSegmentId *id)
 	unsigned char head[AUDIT_SEGMENT_FIRST];
 
 	segment_write_head(head, id, audit_shared->started_at, GetCurrentTimestamp());
-	do
-	{
-		errno = posix_fallocate(fd, 0, SEGMENT_BYTES);
-	} while (errno == EINTR);
-	if (errno != 0)
-		return false;
-	if (pg_pwrite(fd, head, sizeof(head), 0) == sizeof(head))
-		return file_sync(fd);
-	if (errno == 0)
-		errno = ENOSPC;
-	return false;
+	return fill(fd) && put(fd, head, sizeof(head), 0) && file_sync(fd);
 }
 
 /* make_file: allocated ahead, with its head; nothing is left behind when that fails. */
