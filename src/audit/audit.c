@@ -91,6 +91,7 @@ audit_init(void)
 	statement_init();
 	note_init();
 	start_init();
+	writer_init();
 	worker_init();
 }
 
@@ -146,7 +147,7 @@ audit_mac_key_refresh(void)
 static void
 complete(AuditRecord *record)
 {
-	audit_who(record);
+	who_fill(record);
 	if (record->outcome == NULL)
 		record->outcome = "ok";
 	if (record->at == 0)
@@ -180,13 +181,13 @@ put_frame(char *frame, Oid database, const AuditRecord *record)
 }
 
 /*
- * audit_store_of
- *		Append records to the segments of a database, in as few writes as they fit into.
+ * append_all
+ *		Append records of a database, in as few pieces as they fit into.
  *
- * SEAL_OK or why not; raises nothing once a record was stored in this process.
+ *	place		out: of the last of them
  */
-SealError
-audit_store_of(Oid database, const AuditRecord *records, int count, bool wait)
+static SealError
+append_all(Place *place, Oid database, const AuditRecord *records, int count)
 {
 	SealError	error = SEAL_OK;
 	uint32		len = 0;
@@ -197,11 +198,30 @@ audit_store_of(Oid database, const AuditRecord *records, int count, bool wait)
 		len += put_frame(frames + len, database, &records[i]);
 		if (i == count - 1 || len > FRAMES_BYTES - FRAME_MAX)
 		{
-			error = write_frames(database, frames, len, wait);
+			error = write_append(place, database, frames, len);
 			len = 0;
 		}
 	}
 	audit_wake(database);
+	return error;
+}
+
+/*
+ * audit_store_of
+ *		Append records of a database, and when told to, wait until they are on the disk.
+ *
+ * SEAL_OK or why not; raises nothing once a record was stored in this process.
+ */
+SealError
+audit_store_of(Oid database, const AuditRecord *records, int count, bool wait)
+{
+	Place		place;
+	SealError	error = append_all(&place, database, records, count);
+
+	if (error == SEAL_OK && wait)
+		error = write_flush(&place);
+	else
+		writer_notice();
 	return error;
 }
 
@@ -213,6 +233,41 @@ audit_store(const AuditRecord *records, int count, bool wait)
 }
 
 /*
+ * audit_append_ahead
+ *		Append one record, and have it brought to the disk meanwhile.  Needs a
+ *		live transaction.  53100, 58030.
+ *
+ *	place		out: for audit_wait()
+ */
+void
+audit_append_ahead(Place *place, const AuditRecord *record)
+{
+	AuditRecord whole = *record;
+	SealError	error;
+
+	audit_who(&whole);
+	audit_mac_key_refresh();
+	error = append_all(place, MyDatabaseId, &whole, 1);
+	if (error != SEAL_OK)
+		error_raise(error, NULL);
+	if (audit_sync)
+		writer_ask(place);
+	else
+		writer_notice();
+	audit_settle_refusals(false);
+}
+
+/* audit_wait: until a record that was appended is on the disk.  53100, 58030. */
+void
+audit_wait(const Place *place)
+{
+	SealError	error = write_flush(place);
+
+	if (error != SEAL_OK)
+		error_raise(error, NULL);
+}
+
+/*
  * audit_append
  *		Store one record.  Needs a live transaction.  53100, 58030.
  *
@@ -221,11 +276,12 @@ audit_store(const AuditRecord *records, int count, bool wait)
 void
 audit_append(const AuditRecord *record, bool wait_for_disk)
 {
+	AuditRecord whole = *record;
 	SealError	error;
 
-	who_refresh();
+	audit_who(&whole);
 	audit_mac_key_refresh();
-	error = audit_store(record, 1, wait_for_disk);
+	error = audit_store(&whole, 1, wait_for_disk);
 	if (error != SEAL_OK)
 		error_raise(error, NULL);
 	audit_settle_refusals(false);

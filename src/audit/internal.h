@@ -19,6 +19,8 @@
 #define SEGMENT_NAME_LEN	(2 * AUDIT_START_BYTES + 1 + 8)
 #define SEGMENT_BYTES		(16 * 1024 * 1024)
 
+struct Place;					/* shared.h */
+
 /* The key of MACs, as this process knows it. */
 typedef struct AuditMacKey
 {
@@ -38,10 +40,12 @@ extern int	audit_batch;
 
 extern SealError audit_store(const AuditRecord *records, int count, bool wait);
 extern SealError audit_store_of(Oid database, const AuditRecord *records, int count, bool wait);
+extern void audit_append_ahead(struct Place *place, const AuditRecord *record);
+extern void audit_wait(const struct Place *place);
 extern void audit_mac_key_refresh(void);
 
 /* who.c */
-extern void who_refresh(void);
+extern void who_fill(AuditRecord *record);
 extern void who_text(char *text, size_t text_size, const char *name);
 extern void who_publish(void);
 

@@ -127,9 +127,11 @@ audit_note(const AuditRecord *record)
 void
 audit_note_regardless(const AuditRecord *record)
 {
-	who_refresh();
+	AuditRecord whole = *record;
+
+	audit_who(&whole);
 	audit_mac_key_refresh();
-	if (audit_store(record, 1, true) != SEAL_OK)
+	if (audit_store(&whole, 1, true) != SEAL_OK)
 		ereport(LOG_SERVER_ONLY, (errmsg("audit record of a change could not be stored")));
 	remember(record);
 }
@@ -319,7 +321,6 @@ audit_refuse(const AuditRecord *record, uint32 key_id, int sqlstate)
 	AuditRecord whole = *record;
 
 	audit_settle_refusals(false);
-	who_refresh();
 	audit_mac_key_refresh();
 	audit_who(&whole);
 	if (count(&whole, key_id, sqlstate))

@@ -111,7 +111,6 @@ append_purge(LogWriter *writer, int64 end)
 	};
 	LogEntry	entry;
 
-	who_refresh();
 	audit_who(&record);
 	entry_clear(&entry);
 	ingest_set_record(&entry, &record);

@@ -50,7 +50,9 @@ fill_slots(LWLockPadded *locks)
 		slot->flush_lock = &locks[2 * i].lock;
 		slot->append_lock = &locks[2 * i + 1].lock;
 		pg_atomic_init_u64(&slot->last_used, 0);
+		pg_atomic_init_u64(&slot->appended, 0);
 		pg_atomic_init_u64(&slot->flushed, 0);
+		pg_atomic_init_u64(&slot->asked, 0);
 	}
 }
 
@@ -69,6 +71,7 @@ fill_memory(void)
 	pg_atomic_init_u64(&audit_shared->last_statement, 0);
 	pg_atomic_init_u64(&audit_shared->bytes_on_disk, file_bytes_of_all());
 	pg_atomic_init_u64(&audit_shared->next_settling, 0);
+	pg_atomic_init_u32(&audit_shared->writer_sleeps, 0);
 	audit_shared->directory_lock = &locks[0].lock;
 	audit_shared->refusal_lock = &locks[1].lock;
 	fill_slots(locks + 2);

@@ -3,14 +3,15 @@
  *		What all processes know of the segments; inside the audit room only.
  *
  * Floor 2.  Locks, in the order in which they are taken: directory (which
- * database has which slot), a slot's flush (one fsync at a time), a slot's
- * append (end of the file, tail).  Refusals has its own and is held alone.
+ * database has which slot), a slot's flush (writing and syncing, one process
+ * at a time), a slot's append (end of the ring).  Refusals has its own and is
+ * held alone.
  *
- *		end			where the next record goes in the current segment
- *		written		bytes of records of this slot, ever; never goes back
+ *		appended	bytes of records of this slot, ever; never goes back
  *		flushed		as many of them are on the disk
- *		tail		the last written - flushed bytes, to be written once more
- *					after a failed fsync
+ *		ring		the bytes between the two, byte n at n modulo its size; so
+ *					they can be written once more after a failed sync
+ *		begins		the byte that stands first in the current segment
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -23,23 +24,30 @@
 #include "storage/lwlock.h"
 
 #define SLOT_COUNT			32		/* databases that write at a time */
-#define TAIL_BYTES			(64 * 1024)
+#define RING_BYTES			(64 * 1024)	/* power of 2, several times FRAME_MAX */
 #define REFUSAL_COUNT		256
 
 typedef struct Slot
 {
-	Oid			database;		/* InvalidOid: free; changes under directory and append */
-	uint32		number;			/* of the current segment; 0: none */
-	uint32		end;
-	bool		failed;			/* the current segment takes no more */
+	Oid			database;		/* InvalidOid: free; changes under all three locks */
+	uint32		number;			/* of the current segment; 0: none; this and begins change under flush and append */
+	uint64		begins;
+	bool		failed;			/* the current segment takes no more; under flush */
 	pg_atomic_uint64 last_used;
-	uint64		written;
-	pg_atomic_uint64 flushed;
-	uint32		tail_len;
+	pg_atomic_uint64 appended;	/* changes under append */
+	pg_atomic_uint64 flushed;	/* changes under flush */
+	pg_atomic_uint64 asked;		/* as many bytes are wanted on the disk soon */
 	LWLock	   *flush_lock;
 	LWLock	   *append_lock;
-	char		tail[TAIL_BYTES];
+	char		ring[RING_BYTES];
 } Slot;
+
+/* Where a record ends: it is stored when its slot is flushed up to there. */
+typedef struct Place
+{
+	Slot	   *slot;
+	uint64		upto;
+} Place;
 
 /* Refusals of one login, role, key and reason within a minute. */
 typedef struct Refusal
@@ -75,6 +83,8 @@ typedef struct AuditShared
 	pg_atomic_uint64 next_settling; /* when a minute of refusals ends; 0: none is counted */
 	LWLock	   *directory_lock;
 	LWLock	   *refusal_lock;
+	struct Latch *writer;		/* NULL while there is none; a latch outlives its process */
+	pg_atomic_uint32 writer_sleeps; /* until somebody wakes it */
 	Refusal		refusals[REFUSAL_COUNT];
 	Slot		slots[SLOT_COUNT];
 	Leader		leaders[FLEXIBLE_ARRAY_MEMBER]; /* by process */
@@ -99,9 +109,15 @@ extern uint64 file_bytes_of_all(void);
 extern void file_lock_directory(void);
 
 /* write.c */
-extern SealError write_frames(Oid database, const char *frames, uint32 len, bool wait);
+extern SealError write_append(Place *place, Oid database, const char *frames, uint32 len);
+extern SealError write_flush(const Place *place);
 extern void write_segment_id(AuditSegmentId *id, Oid database, uint32 number);
 extern void write_forget(Oid database);
 extern void write_finish(void);
+
+/* writer.c */
+extern void writer_init(void);
+extern void writer_ask(const Place *place);
+extern void writer_notice(void);
 
 #endif							/* PGSEAL_AUDIT_SHARED_H */

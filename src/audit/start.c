@@ -234,6 +234,7 @@ tell(AuditAction action, TimestampTz at, const char *what, const char *detail)
 		.detail = audit_text(detail)
 	};
 
+	audit_who(&record);
 	return audit_store(&record, 1, false) == SEAL_OK;
 }
 
@@ -320,7 +321,6 @@ start_tell(void)
 
 	if (told == NULL)
 		return;
-	who_refresh();
 	audit_mac_key_refresh();
 	if (!told->start)
 		told->start = tell_start();

@@ -4,9 +4,13 @@
  *
  * Floor 2.  All that functions, loops and triggers inside a statement open is
  * the statement's.  For each key, role and use there is an account: its first
- * record is on the disk before the first value, another before each further
- * batch, and one with the total is written when the statement ends, however it
- * ends.
+ * record is on the disk before the first value, and one with the total is
+ * appended when the statement ends, however it ends.
+ *
+ * A record on the disk that says n values lets as many through as are a batch
+ * more.  The next is appended a quarter of a batch before that, and is on the
+ * disk, as a rule, when it is needed: a scan hardly waits, and what a statement
+ * opened is always known up to one batch.
  *
  *		a query			from its first run until its executor ends: a portal that
  *						is read in pieces is one statement
@@ -31,6 +35,7 @@
 #include "utils/memutils.h"
 
 #define ACCOUNTS_AT_FIRST	8
+#define EARLY_PART			4		/* of a batch: how long before its end the next record is appended */
 #define NAME_BYTES			(4 * NAMEDATALEN)
 #define OK					"ok"
 #define ABORTED				"aborted"
@@ -40,8 +45,11 @@ typedef struct Account
 	AuditUse	use;
 	uint32		key_id;
 	Oid			role;
-	int64		granted;		/* values that records speak for */
+	int64		granted;		/* values let through without another look at the records */
 	int32		left;			/* of them, when this account is not in its allowance */
+	int64		limit;			/* values that the records on the disk speak for */
+	int64		next_limit;		/* with the one on its way there; 0: none is */
+	Place		next;			/* of that one */
 	char		key[NAMEDATALEN];
 	char		role_name[NAME_BYTES];
 } Account;
@@ -182,7 +190,6 @@ new_account(AuditUse use, uint32 key_id, Oid role)
 	make_place();
 	account = &accounts[account_count];
 	*account = (Account) {.use = use,.key_id = key_id,.role = role};
-	who_refresh();
 	audit_who(&who);
 	strlcpy(account->role_name, who.role, NAME_BYTES);
 	strlcpy(account->key, key != NULL ? NameStr(key->name) : "", NAMEDATALEN);
@@ -204,7 +211,7 @@ account_record(const Account *account)
 
 /* record_first: open, or search. */
 static void
-record_first(const Account *account)
+record_first(Account *account)
 {
 	AuditRecord record;
 
@@ -216,17 +223,48 @@ record_first(const Account *account)
 	else
 		record.has_digest = digest_statement(record.digest, debug_query_string, -1, 0);
 	audit_append(&record, account->use == AUDIT_USE_OPEN);
+	account->limit = audit_batch;
 }
 
-/* record_progress: before one more batch. */
+/* record_progress: what was let through so far, so that another batch may be. */
 static void
-record_progress(const Account *account)
+record_progress(Account *account)
 {
 	AuditRecord record = account_record(account);
 
 	record.action = AUDIT_PROGRESS;
 	record.values_opened = account->granted;
-	audit_append(&record, account->use == AUDIT_USE_OPEN);
+	if (account->use == AUDIT_USE_OPEN)
+		audit_append_ahead(&account->next, &record);
+	else
+		audit_append(&record, false);
+	account->next_limit = account->granted + audit_batch;
+}
+
+/* wait_for_progress: a value is let through when its record is on the disk. */
+static void
+wait_for_progress(Account *account)
+{
+	if (account->use == AUDIT_USE_OPEN)
+		audit_wait(&account->next);
+	account->limit = account->next_limit;
+	account->next_limit = 0;
+}
+
+/* grant: values up to the limit, or up to where the next record is due. */
+static void
+grant(Account *account)
+{
+	int64		early = audit_batch / EARLY_PART;
+	int64		upto;
+
+	if (account->next_limit != 0)
+		wait_for_progress(account);
+	else if (account->granted >= account->limit - early)
+		record_progress(account);
+	upto = account->next_limit != 0 ? account->limit : account->limit - early;
+	account->left = (int32) Max(upto - account->granted, 0);
+	account->granted += account->left;
 }
 
 /* ----------
@@ -247,7 +285,7 @@ close_record(const Account *account, const char *outcome)
 	return record;
 }
 
-/* close_accounts: written, not waited for. */
+/* close_accounts: not waited for. */
 static void
 close_accounts(const char *outcome)
 {
@@ -357,13 +395,8 @@ audit_value_recorded(AuditUse use, uint32 key_id)
 	account = find_account(use, key_id, role);
 	if (account == NULL)
 		account = first_account(use, key_id, role);
-	else if (account->left == 0)
-		record_progress(account);
-	if (account->left == 0)
-	{
-		account->left = audit_batch;
-		account->granted += audit_batch;
-	}
+	while (account->left == 0)
+		grant(account);
 	*allowance = (AuditAllowance) {key_id, role, account->left - 1};
 }
 

@@ -75,13 +75,15 @@ who_text(char *text, size_t text_size, const char *name)
 		pfree(converted);
 }
 
-/* look_up: the name of a role, or its number when it has none any more. */
+/* look_up: the name of a role, or its number when it has none any more; same: the answer, if there is one already. */
 static void
-look_up(char *text, Oid role)
+look_up(char *text, Oid role, const char *same)
 {
-	char	   *name = GetUserNameFromId(role, true);
+	char	   *name = same == NULL ? GetUserNameFromId(role, true) : NULL;
 
-	if (name == NULL)
+	if (same != NULL)
+		strlcpy(text, same, NAME_BYTES);
+	else if (name == NULL)
 		snprintf(text, NAME_BYTES, "%u", role);
 	else
 	{
@@ -120,14 +122,9 @@ find_address(void)
 		strlcpy(who.address, LOCAL, ADDRESS_BYTES);
 }
 
-/*
- * who_refresh
- *		Look up names that changed.  Needs a live transaction.
- *
- * Roles are renamed by transactions: within one their names are looked up once.
- */
-void
-who_refresh(void)
+/* refresh: look up names that changed; roles are renamed by transactions, so within one it is done once. */
+static void
+refresh(void)
 {
 	Oid			login = GetAuthenticatedUserId();
 	Oid			session = GetSessionUserId();
@@ -141,9 +138,9 @@ who_refresh(void)
 	if (who.looked_up_in == now && who.login == login && who.session == session && who.current == current)
 		return;
 	who.looked_up_in = InvalidLocalTransactionId;
-	look_up(who.login_role, login);
-	look_up(who.session_role, session);
-	look_up(who.role, current);
+	look_up(who.login_role, login, NULL);
+	look_up(who.session_role, session, session == login ? who.login_role : NULL);
+	look_up(who.role, current, current == session ? who.session_role : NULL);
 	who.login = login;
 	who.session = session;
 	who.current = current;
@@ -160,13 +157,13 @@ who_publish(void)
 }
 
 /*
- * audit_who
- *		Fill in who and where, as far as the record does not say.
+ * who_fill
+ *		Fill in who and where, as it was looked up last, as far as the record does not say.
  *
  * The texts are valid until the next record.
  */
 void
-audit_who(AuditRecord *record)
+who_fill(AuditRecord *record)
 {
 	if (record->login_role != NULL || who.login_role[0] == '\0')
 		return;
@@ -179,6 +176,14 @@ audit_who(AuditRecord *record)
 		record->address = who.address;
 	if (record->application == NULL)
 		record->application = who.application;
+}
+
+/* audit_who: look up who runs this, and fill it in.  Needs a live transaction. */
+void
+audit_who(AuditRecord *record)
+{
+	refresh();
+	who_fill(record);
 }
 
 /* audit_text: a text of this database as a record takes it, UTF-8; NULL for NULL. */

@@ -1,10 +1,17 @@
 /*-------------------------------------------------------------------------
  * write.c
- *		Appending to the current segment of a database, and flushing it.
+ *		Appending records of a database, and bringing them to the disk.
  *
  * Floor 2.  Raises nothing, so that it can be called where a transaction or a
- * session ends.  One process syncs for all who wait; who comes meanwhile finds
- * his bytes on the disk, or syncs for the next ones.
+ * session ends.  A record is copied to the ring of its database; whoever needs
+ * his on the disk writes and syncs everything that is there, for all who wait.
+ * Who comes meanwhile appends, finds his bytes on the disk after that, or
+ * writes the next ones.  A file is never written while it is synced: the
+ * kernel would make the writer wait.
+ *
+ * A record that nobody waits for goes out with the next one, or when writer.c
+ * finds it.  A crash of the server loses those that are in the ring only: no
+ * value was lent for them.
  *
  * When a sync fails nobody knows what is on the disk, and asking again may say
  * yes without reason.  So the segment takes no more, what was not known to be on
@@ -79,39 +86,18 @@ put_bytes(Oid database, uint32 number, const char *bytes, uint32 len, uint32 pos
 }
 
 /* ----------
- * Segments.  All of these hold the append lock.
+ * Segments.  All of these hold the flush lock.
  * ----------
  */
 
-/* mark_flushed: so many bytes are on the disk. */
-static void
-mark_flushed(Slot *slot, uint64 upto)
+/* position_of: where a byte of the records stands in the current segment. */
+static uint32
+position_of(const Slot *slot, uint64 byte)
 {
-	uint64		flushed = pg_atomic_read_u64(&slot->flushed);
-
-	if (upto <= flushed)
-		return;
-	slot->tail_len = (uint32) (slot->written - upto);
-	memmove(slot->tail, slot->tail + (upto - flushed), slot->tail_len);
-	pg_atomic_write_u64(&slot->flushed, upto);
+	return AUDIT_SEGMENT_FIRST + (uint32) (byte - slot->begins);
 }
 
-/* sync_slot: what is written is on the disk, or the segment has failed. */
-static void
-sync_slot(Slot *slot)
-{
-	int			fd;
-
-	if (slot->number == 0 || slot->failed || slot->tail_len == 0)
-		return;
-	fd = descriptor(slot->database, slot->number);
-	if (fd >= 0 && file_sync(fd))
-		mark_flushed(slot, slot->written);
-	else
-		slot->failed = true;
-}
-
-/* leave_segment: no process will append to it again. */
+/* leave_segment: no process will write to it again. */
 static void
 leave_segment(Slot *slot)
 {
@@ -120,15 +106,15 @@ leave_segment(Slot *slot)
 	if (slot->number == 0)
 		return;
 	write_segment_id(&id, slot->database, slot->number);
-	file_cut(&id, slot->end - slot->tail_len);
+	file_cut(&id, position_of(slot, pg_atomic_read_u64(&slot->flushed)));
 	slot->number = 0;
 }
 
 /*
  * next_segment
- *		Make a new segment current; what is not known to be on the disk moves there.
+ *		Make a new segment current; what is not known to be on the disk goes there.
  *
- * When that fails the slot stays as it was, and the next record tries again.
+ * When that fails the slot stays as it was, and the next flush tries again.
  */
 static SealError
 next_segment(Slot *slot)
@@ -137,53 +123,95 @@ next_segment(Slot *slot)
 	AuditSegmentId id;
 	SealError	error;
 
-	sync_slot(slot);
 	write_segment_id(&id, slot->database, number);
 	error = file_create(&id);
-	if (error == SEAL_OK && slot->tail_len > 0)
-		error = put_bytes(slot->database, number, slot->tail, slot->tail_len, AUDIT_SEGMENT_FIRST);
 	if (error != SEAL_OK)
 		return error;
+	LWLockAcquire(slot->append_lock, LW_EXCLUSIVE);
 	leave_segment(slot);
 	slot->number = number;
-	slot->end = AUDIT_SEGMENT_FIRST + slot->tail_len;
+	slot->begins = pg_atomic_read_u64(&slot->flushed);
 	slot->failed = false;
+	LWLockRelease(slot->append_lock);
 	return SEAL_OK;
 }
 
-/* make_room: for len bytes, in the segment and in the tail. */
-static SealError
-make_room(Slot *slot, uint32 len)
+/* frame_len: of the record that begins with a byte of the ring. */
+static uint32
+frame_len(const Slot *slot, uint64 from)
 {
-	if (slot->tail_len + len > TAIL_BYTES)
-		sync_slot(slot);
-	if (slot->number != 0 && !slot->failed && slot->end + len <= SEGMENT_BYTES)
-		return SEAL_OK;
-	return next_segment(slot);
+	uint32		body_len = 0;
+
+	for (int i = 0; i < 4; i++)
+		body_len = body_len << 8 | (unsigned char) slot->ring[(from + i) % RING_BYTES];
+	return FRAME_HEAD_BYTES + body_len;
 }
 
-/* append: to the current segment. */
-static SealError
-append(Slot *slot, const char *frames, uint32 len)
+/* end_of_fitting: the end of the last record before upto that the current segment has room for. */
+static uint64
+end_of_fitting(const Slot *slot, uint64 from, uint64 upto)
 {
-	SealError	error = make_room(slot, len);
+	uint64		end = from;
 
-	if (error != SEAL_OK)
-		return error;
-	if (slot->tail_len + len > TAIL_BYTES)
-		return SEAL_E_AUDIT_IO;
-	error = put_bytes(slot->database, slot->number, frames, len, slot->end);
-	if (error == SEAL_E_AUDIT_IO)
-		slot->failed = true;
-	if (error != SEAL_OK)
-		return error;
-	memcpy(slot->tail + slot->tail_len, frames, len);
-	slot->tail_len += len;
-	slot->end += len;
-	slot->written += len;
-	if (!audit_sync)
-		mark_flushed(slot, slot->written);
-	return SEAL_OK;
+	if (slot->number == 0 || slot->failed)
+		return from;
+	if (position_of(slot, upto) <= SEGMENT_BYTES)
+		return upto;
+	while (position_of(slot, end + frame_len(slot, end)) <= SEGMENT_BYTES)
+		end += frame_len(slot, end);
+	return end;
+}
+
+/* write_ring: bytes of the ring to their place in the current segment. */
+static SealError
+write_ring(const Slot *slot, uint64 from, uint64 upto)
+{
+	uint32		at = from % RING_BYTES;
+	uint32		first = (uint32) Min(upto - from, RING_BYTES - at);
+	SealError	error = put_bytes(slot->database, slot->number, slot->ring + at, first,
+								  position_of(slot, from));
+
+	if (error == SEAL_OK && from + first < upto)
+		error = put_bytes(slot->database, slot->number, slot->ring, (uint32) (upto - from - first),
+						  position_of(slot, from + first));
+	return error;
+}
+
+/* sync_segment: what was written to it is on the disk. */
+static SealError
+sync_segment(const Slot *slot)
+{
+	int			fd = descriptor(slot->database, slot->number);
+
+	return fd >= 0 && file_sync(fd) ? SEAL_OK : SEAL_E_AUDIT_IO;
+}
+
+/* flush_all: everything that was appended, segment by segment. */
+static SealError
+flush_all(Slot *slot)
+{
+	uint64		from = pg_atomic_read_u64(&slot->flushed);
+	uint64		upto = pg_atomic_read_u64(&slot->appended);
+	SealError	error = SEAL_OK;
+
+	pg_read_barrier();
+	while (error == SEAL_OK && from < upto)
+	{
+		uint64		end = end_of_fitting(slot, from, upto);
+
+		if (end == from)
+		{
+			error = next_segment(slot);
+			continue;
+		}
+		error = write_ring(slot, from, end);
+		if (error == SEAL_OK)
+			error = sync_segment(slot);
+		slot->failed = error == SEAL_E_AUDIT_IO;
+		if (error == SEAL_OK)
+			pg_atomic_write_u64(&slot->flushed, from = end);
+	}
+	return error;
 }
 
 /* ----------
@@ -191,7 +219,7 @@ append(Slot *slot, const char *frames, uint32 len)
  * ----------
  */
 
-/* find_slot: of a database; NULL when it has none. */
+/* find_slot: of a database; NULL when it has none.  Holds the directory lock. */
 static Slot *
 find_slot(Oid database)
 {
@@ -230,31 +258,42 @@ static Slot *
 take_slot(Oid database)
 {
 	Slot	   *slot = oldest_slot();
-	bool		taken;
+	bool		taken = false;
 
-	LWLockAcquire(slot->append_lock, LW_EXCLUSIVE);
-	if (slot->failed)
-		(void) next_segment(slot);
-	sync_slot(slot);
-	taken = !slot->failed;
-	if (taken)
+	LWLockAcquire(slot->flush_lock, LW_EXCLUSIVE);
+	if (flush_all(slot) == SEAL_OK)
 	{
-		leave_segment(slot);
-		slot->database = database;
+		LWLockAcquire(slot->append_lock, LW_EXCLUSIVE);
+		taken = pg_atomic_read_u64(&slot->flushed) == pg_atomic_read_u64(&slot->appended);
+		if (taken)
+		{
+			leave_segment(slot);
+			slot->database = database;
+		}
+		LWLockRelease(slot->append_lock);
 	}
-	LWLockRelease(slot->append_lock);
+	LWLockRelease(slot->flush_lock);
 	return taken ? slot : NULL;
 }
 
-/* slot_of: the slot of a database, given to it when it has none. */
+/* known_slot_of: the slot a database has, or NULL. */
 static Slot *
-slot_of(Oid database)
+known_slot_of(Oid database)
 {
 	Slot	   *slot;
 
 	LWLockAcquire(audit_shared->directory_lock, LW_SHARED);
 	slot = find_slot(database);
 	LWLockRelease(audit_shared->directory_lock);
+	return slot;
+}
+
+/* slot_of: the slot of a database, given to it when it has none. */
+static Slot *
+slot_of(Oid database)
+{
+	Slot	   *slot = known_slot_of(database);
+
 	if (slot != NULL)
 		return slot;
 	LWLockAcquire(audit_shared->directory_lock, LW_EXCLUSIVE);
@@ -284,117 +323,118 @@ lock_slot(Oid database)
 }
 
 /* ----------
+ * Appending
+ * ----------
+ */
+
+/* has_room: for len bytes more in the ring. */
+static bool
+has_room(Slot *slot, uint32 len)
+{
+	return pg_atomic_read_u64(&slot->appended) + len - pg_atomic_read_u64(&slot->flushed) <= RING_BYTES;
+}
+
+/* put: at the end of the ring, which has room. */
+static void
+put(Slot *slot, const char *frames, uint32 len)
+{
+	uint64		appended = pg_atomic_read_u64(&slot->appended);
+	uint32		at = appended % RING_BYTES;
+	uint32		first = Min(len, RING_BYTES - at);
+
+	memcpy(slot->ring + at, frames, first);
+	memcpy(slot->ring, frames + first, len - first);
+	pg_write_barrier();			/* who reads appended without the lock finds the bytes */
+	pg_atomic_write_u64(&slot->appended, appended + len);
+}
+
+/* lock_room: as lock_slot(), with room in the ring. */
+static SealError
+lock_room(Slot **locked, Oid database, uint32 len)
+{
+	for (;;)
+	{
+		Slot	   *slot = lock_slot(database);
+		Place		place = {.slot = slot};
+		SealError	error;
+
+		*locked = slot;
+		if (slot == NULL)
+			return SEAL_E_AUDIT_IO;
+		if (has_room(slot, len))
+			return SEAL_OK;
+		place.upto = pg_atomic_read_u64(&slot->appended);
+		LWLockRelease(slot->append_lock);
+		error = write_flush(&place);
+		if (error != SEAL_OK)
+			return error;
+	}
+}
+
+/*
+ * write_append
+ *		Append records of a database, whole or not at all.
+ *
+ *	place		out: what write_flush() waits for
+ *
+ * SEAL_OK or why not.  A record that was appended and could not be stored may
+ * still come to the log.
+ */
+SealError
+write_append(Place *place, Oid database, const char *frames, uint32 len)
+{
+	SealError	error = lock_room(&place->slot, database, len);
+
+	if (error != SEAL_OK)
+		return error;
+	put(place->slot, frames, len);
+	place->upto = pg_atomic_read_u64(&place->slot->appended);
+	LWLockRelease(place->slot->append_lock);
+	pg_atomic_write_u64(&place->slot->last_used, (uint64) GetCurrentStatementStartTimestamp());
+	return SEAL_OK;
+}
+
+/* ----------
  * Flushing
  * ----------
  */
 
-/* what_to_sync: the current segment and how far it is written; moves a failed one's tail first. */
-static SealError
-what_to_sync(Slot *slot, AuditSegmentId *id, uint64 *upto)
+/*
+ * write_flush
+ *		Return when the records up to a place are on the disk; with
+ *		seal.audit_sync off, written.
+ */
+SealError
+write_flush(const Place *place)
 {
+	Slot	   *slot = place->slot;
 	SealError	error = SEAL_OK;
 
-	LWLockAcquire(slot->append_lock, LW_EXCLUSIVE);
-	if (slot->failed)
-		error = next_segment(slot);
-	write_segment_id(id, slot->database, slot->number);
-	*upto = slot->written;
-	LWLockRelease(slot->append_lock);
-	return error;
-}
-
-/* was_synced: note what came of a sync, unless another segment is current by now. */
-static void
-was_synced(Slot *slot, const AuditSegmentId *id, uint64 upto, bool synced)
-{
-	LWLockAcquire(slot->append_lock, LW_EXCLUSIVE);
-	if (slot->database == id->database && slot->number == id->number)
-	{
-		if (synced)
-			mark_flushed(slot, upto);
-		else
-			slot->failed = true;
-	}
-	LWLockRelease(slot->append_lock);
-}
-
-/* sync_for_all: with the flush lock held. */
-static SealError
-sync_for_all(Slot *slot)
-{
-	AuditSegmentId id;
-	uint64		upto;
-	bool		synced;
-	int			fd;
-	SealError	error = what_to_sync(slot, &id, &upto);
-
-	if (error != SEAL_OK)
-		return error;
-	fd = descriptor(id.database, id.number);
-	synced = fd >= 0 && file_sync(fd);
-	was_synced(slot, &id, upto, synced);
-	return synced ? SEAL_OK : SEAL_E_AUDIT_IO;
-}
-
-/* flush: return when so many bytes of a slot are on the disk. */
-static SealError
-flush(Slot *slot, uint64 upto)
-{
-	SealError	error = SEAL_OK;
-
-	while (error == SEAL_OK && pg_atomic_read_u64(&slot->flushed) < upto)
+	while (error == SEAL_OK && pg_atomic_read_u64(&slot->flushed) < place->upto)
 	{
 		if (!LWLockAcquireOrWait(slot->flush_lock, LW_EXCLUSIVE))
 			continue;
-		if (pg_atomic_read_u64(&slot->flushed) < upto)
-			error = sync_for_all(slot);
+		if (pg_atomic_read_u64(&slot->flushed) < place->upto)
+			error = flush_all(slot);
 		LWLockRelease(slot->flush_lock);
 	}
 	return error;
 }
 
 /*
- * write_frames
- *		Append records to the current segment of a database, whole or not at all.
- *
- *	wait		return when they are on the disk
- *
- * SEAL_OK or why not.  A record that was appended and could not be synced may
- * still come to the log.
- */
-SealError
-write_frames(Oid database, const char *frames, uint32 len, bool wait)
-{
-	Slot	   *slot = lock_slot(database);
-	SealError	error;
-	uint64		upto;
-
-	if (slot == NULL)
-		return SEAL_E_AUDIT_IO;
-	error = append(slot, frames, len);
-	upto = slot->written;
-	LWLockRelease(slot->append_lock);
-	pg_atomic_write_u64(&slot->last_used, (uint64) GetCurrentStatementStartTimestamp());
-	return error == SEAL_OK && wait ? flush(slot, upto) : error;
-}
-
-/*
  * audit_flush
- *		Everything this database's processes have written is on the disk.  58030.
+ *		Everything this database's processes have appended is on the disk.  53100, 58030.
  */
 void
 audit_flush(void)
 {
-	Slot	   *slot = lock_slot(MyDatabaseId);
-	uint64		upto = 0;
-	SealError	error = SEAL_E_AUDIT_IO;
+	Place		place = {.slot = known_slot_of(MyDatabaseId)};
+	SealError	error;
 
-	if (slot != NULL)
-	{
-		upto = slot->written;
-		LWLockRelease(slot->append_lock);
-		error = flush(slot, upto);
-	}
+	if (place.slot == NULL)
+		return;
+	place.upto = pg_atomic_read_u64(&place.slot->appended);
+	error = write_flush(&place);
 	if (error != SEAL_OK)
 		error_raise(error, NULL);
 }
@@ -403,7 +443,7 @@ audit_flush(void)
  * audit_segment_limit
  *		How far a segment may be read: what is behind can still move elsewhere.
  *
- * 0 for a segment that nobody appends to: to its end.
+ * 0 for a segment that nobody writes to: to its end.
  */
 uint32
 audit_segment_limit(const AuditSegmentId *id)
@@ -419,7 +459,7 @@ audit_segment_limit(const AuditSegmentId *id)
 
 		LWLockAcquire(slot->append_lock, LW_SHARED);
 		if (slot->database == id->database && slot->number == id->number)
-			limit = slot->end - slot->tail_len;
+			limit = position_of(slot, pg_atomic_read_u64(&slot->flushed));
 		LWLockRelease(slot->append_lock);
 	}
 	LWLockRelease(audit_shared->directory_lock);
@@ -436,13 +476,15 @@ write_forget(Oid database)
 	slot = find_slot(database);
 	if (slot != NULL)
 	{
+		LWLockAcquire(slot->flush_lock, LW_EXCLUSIVE);
+		(void) flush_all(slot);
 		LWLockAcquire(slot->append_lock, LW_EXCLUSIVE);
-		sync_slot(slot);
 		leave_segment(slot);
-		mark_flushed(slot, slot->written);
+		pg_atomic_write_u64(&slot->flushed, pg_atomic_read_u64(&slot->appended));
 		slot->failed = false;
 		slot->database = InvalidOid;
 		LWLockRelease(slot->append_lock);
+		LWLockRelease(slot->flush_lock);
 	}
 	LWLockRelease(audit_shared->directory_lock);
 }
@@ -455,10 +497,7 @@ write_finish(void)
 	{
 		Slot	   *slot = &audit_shared->slots[i];
 
-		if (!OidIsValid(slot->database))
-			continue;
-		sync_slot(slot);
-		if (!slot->failed)
+		if (OidIsValid(slot->database) && flush_all(slot) == SEAL_OK)
 			leave_segment(slot);
 	}
 }

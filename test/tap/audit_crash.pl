@@ -58,6 +58,42 @@ sub recorded
 	return short(records($node, application => $name));
 }
 
+# on_disk NAME: what stands in the segments now, without a record that takes others along.
+sub on_disk
+{
+	my ($name) = @_;
+	return short(records($node, application => $name, unsettled => 1));
+}
+
+# comes_to_disk NAME, EXPECTED: waits ten seconds for it.
+sub comes_to_disk
+{
+	my ($name, $expected) = @_;
+	foreach (1 .. 100)
+	{
+		last if on_disk($name) eq $expected;
+		select undef, undef, undef, 0.1;
+	}
+	return on_disk($name);
+}
+
+# writer: process id of the writer, or 0.
+sub writer
+{
+	my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
+	my ($line) = grep { /pgseal audit writer/ } `ps --ppid $postmaster -o pid=,args=`;
+	return defined $line ? (split ' ', $line)[0] : 0;
+}
+
+# stop_writer: SIGSTOP for one that has nothing to do, so that it holds no lock.
+sub stop_writer
+{
+	comes_to_disk('idle', 'open close=1') if note_as('idle') eq '';
+	my $writer = writer();
+	kill 'STOP', $writer or die "could not stop the writer: $!";
+	return $writer;
+}
+
 # No room, no value -----------------------------------------------------------------------------
 
 is(note_as('sound'), '', 'a value is opened');
@@ -107,45 +143,96 @@ unlink grep { -s $_ > 1024 * 1024 && (segment_files($node))[-1] ne $_ } @files;	
 
 # Crashes ----------------------------------------------------------------------------------------
 
-# scanning NAME: a session in the middle of a scan that has opened 120 values, and its process id.
+# scanning NAME, VALUES: a session in the middle of a scan that has opened so many values, and its process id.
 sub scanning
 {
-	my ($name) = @_;
+	my ($name, $values) = @_;
 	my $session = $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '--username' => 'lab_app' ]);
 	$session->query_safe("SET application_name = '$name'");
 	my $pid = $session->query_safe('SELECT pg_backend_pid()');
-	$session->query_until(qr/sent/, "\\echo sent\nSELECT seal.reveal(note), CASE WHEN id = 120 THEN pg_sleep(100) END FROM patient;\n");
+	$session->query_until(qr/sent/, "\\echo sent\nSELECT seal.reveal(note), CASE WHEN id = $values THEN pg_sleep(100) END FROM patient;\n");
 	$node->poll_query_until('postgres', "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $pid") or die 'it does not sleep';
 	return ($session, $pid);
 }
 
-my ($session, $pid) = scanning('killed');
+# kill_backend SESSION, PID: kill -9, and the server comes back.
+sub kill_backend
+{
+	my ($session, $pid) = @_;
+	my $offset = -s $node->logfile;
+	kill 'KILL', $pid or die "could not kill $pid: $!";
+	foreach (1 .. 300)
+	{
+		last if log_since($node, $offset) =~ /database system is ready to accept connections/;
+		select undef, undef, undef, 0.1;
+	}
+	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
+	eval { $session->quit };
+	return;
+}
+
+my ($session, $pid) = scanning('killed', 120);
+comes_to_disk('killed', 'open progress=75');
 my @old = segment_files($node);
 my %content = map { $_ => slurp_file($_) } @old;
 my %starts = map { start_of($_) => 1 } @old;
 is(scalar keys %starts, 1, 'one start so far');
-my $offset = -s $node->logfile;
-kill 'KILL', $pid or die "could not kill $pid: $!";
-foreach (1 .. 300)
-{
-	last if log_since($node, $offset) =~ /database system is ready to accept connections/;
-	select undef, undef, undef, 0.1;
-}
-$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
-eval { $session->quit };
-is(recorded('killed'), 'open progress=100', 'kill -9 in the middle of a scan');
+kill_backend($session, $pid);
+is(on_disk('killed'), 'open progress=75', 'kill -9 in the middle of a scan');
 
 is(note_as('restarted'), '', 'the server goes on');
 %starts = map { start_of($_) => 1 } segment_files($node);
 is(scalar keys %starts, 2, 'as another start');
 is(scalar(grep { slurp_file($_) ne $content{$_} } @old), 0, 'that appends to no segment of the one before');
 
-($session, $pid) = scanning('immediate');
+($session, $pid) = scanning('immediate', 120);
 $node->stop('immediate');
 eval { $session->quit };
 $node->start;
-is(recorded('immediate'), 'open progress=100', 'immediate shutdown');
+is(recorded('immediate'), 'open progress=75', 'immediate shutdown');
 is(recorded('restarted'), 'open close=1', 'loses nothing from before');
+
+# The writer ------------------------------------------------------------------------------------
+
+is(note_as('lingering'), '', 'a value is opened');
+is(comes_to_disk('lingering', 'open close=1'), 'open close=1', 'its end comes to the disk though nothing else happens');
+
+($session, $pid) = scanning('ahead', 80);
+is(comes_to_disk('ahead', 'open progress=75'), 'open progress=75', 'the next record of a scan is on the disk before it is needed');
+kill_backend($session, $pid);
+
+my $writer = stop_writer();
+($session, $pid) = scanning('behind', 100);
+is(on_disk('behind'), 'open', 'without a writer it is not');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
+eval { $session->quit };
+($session, $pid) = scanning('waited', 101);
+is(on_disk('waited'), 'open progress=75', 'but no value is opened beyond the batch');
+kill 'KILL', $pid;
+kill 'CONT', $writer;
+$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
+eval { $session->quit };
+is(on_disk('waited'), 'open progress=75', 'and a kill -9 takes nothing away');
+
+$node->safe_psql('postgres', 'ALTER SYSTEM SET seal.audit_sync = off; SELECT pg_reload_conf()');
+$writer = stop_writer();
+($session, $pid) = scanning('unsynced scan', 101);
+is(on_disk('unsynced scan'), 'open progress=75', 'with seal.audit_sync off too');
+kill 'CONT', $writer;
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
+eval { $session->quit };
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET seal.audit_sync; SELECT pg_reload_conf()');
+
+$writer = writer();
+kill 'TERM', $writer;
+is(note_as('without a writer'), '', 'a writer that is ended stops no reading');
+foreach (1 .. 100)
+{
+	last if writer() && writer() != $writer;
+	select undef, undef, undef, 0.1;
+}
+isnt(writer(), $writer, 'and another comes');
+is(comes_to_disk('without a writer', 'open close=1'), 'open close=1', 'to bring out what was left');
 
 # A standby --------------------------------------------------------------------------------------
 
