@@ -8,8 +8,11 @@
  * second record says so.
  *
  * The first refusal of a login, role, key and reason is recorded at once.  For a
- * minute others of the same are only counted, and the count is one record.  A
- * crash of the server loses counts of the last minute.
+ * minute others of the same are only counted, and the count is one record.  Who
+ * is refused for more reasons than there are places has one place for all others
+ * of his login, and when those are taken too, all share the last one: so there
+ * are never more records in a minute than twice the places.  A crash of the
+ * server loses counts of the last minute.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -141,6 +144,17 @@ audit_note_regardless(const AuditRecord *record)
  * ----------
  */
 
+/* extent: what a count speaks for. */
+static const char *
+extent(const Refusal *refusal)
+{
+	if (OidIsValid(refusal->role))
+		return "repeated within a minute";
+	if (OidIsValid(refusal->login))
+		return "others of this login within a minute";
+	return "others of all logins and databases within a minute";
+}
+
 /* settled: the record that tells a count; false when there is none to tell. */
 static bool
 settled(AuditRecord *record, char outcome[6], Refusal *refusal)
@@ -150,11 +164,11 @@ settled(AuditRecord *record, char outcome[6], Refusal *refusal)
 	*record = (AuditRecord) {
 		AUDIT_NO_COUNTS,
 		.action = AUDIT_REFUSE,
-		.login_role = NameStr(refusal->login_role),
-		.role = NameStr(refusal->role_name),
-		.what = NameStr(refusal->what),
+		.login_role = NameStr(refusal->login_role), /* empty for all; NULL would be who writes this */
+		.role = NameStr(refusal->role_name)[0] != '\0' ? NameStr(refusal->role_name) : NULL,
+		.what = NameStr(refusal->what)[0] != '\0' ? NameStr(refusal->what) : NULL,
 		.key = NameStr(refusal->key)[0] != '\0' ? NameStr(refusal->key) : NULL,
-		.detail = "repeated within a minute",
+		.detail = extent(refusal),
 	};
 	strlcpy(outcome, unpack_sql_state(refusal->sqlstate), 6);
 	record->outcome = outcome;
@@ -241,28 +255,48 @@ audit_settle_refusals(bool all)
 
 /* is_like: is a refusal counted in this place of the table? */
 static bool
-is_like(const Refusal *refusal, Oid login, uint32 key_id, int sqlstate)
+is_like(const Refusal *refusal, const Refusal *wanted)
 {
-	return refusal->database == MyDatabaseId && refusal->login == login &&
-		refusal->role == GetUserId() && refusal->key_id == key_id && refusal->sqlstate == sqlstate;
+	return refusal->database == wanted->database && refusal->login == wanted->login &&
+		refusal->role == wanted->role && refusal->key_id == wanted->key_id && refusal->sqlstate == wanted->sqlstate;
 }
 
-/* find_refusal: the place of a refusal, else a free one, else NULL. */
+/* find_place: of a refusal among count places, else a free one of them, else NULL. */
 static Refusal *
-find_refusal(Oid login, uint32 key_id, int sqlstate)
+find_place(const Refusal *wanted, Refusal *places, int count)
 {
 	Refusal    *vacant = NULL;
 
-	for (int i = 0; i < REFUSAL_COUNT; i++)
+	for (int i = 0; i < count; i++)
 	{
-		Refusal    *refusal = &audit_shared->refusals[i];
-
-		if (is_like(refusal, login, key_id, sqlstate))
-			return refusal;
-		if (!OidIsValid(refusal->database))
-			vacant = refusal;
+		if (is_like(&places[i], wanted))
+			return &places[i];
+		if (!OidIsValid(places[i].database))
+			vacant = &places[i];
 	}
 	return vacant;
+}
+
+/* find_refusal: where a refusal is counted; wanted is changed to what is counted there. */
+static Refusal *
+find_refusal(Refusal *wanted)
+{
+	Refusal    *places = audit_shared->refusals;
+	int			own = REFUSAL_COUNT - REFUSAL_LOGINS;
+	Refusal    *place = find_place(wanted, places, own);
+
+	if (place != NULL)
+		return place;
+	*wanted = (Refusal) {
+		.database = wanted->database,.login = wanted->login,.sqlstate = wanted->sqlstate,.since = wanted->since,
+		.login_role = wanted->login_role
+	};
+	place = find_place(wanted, places + own, REFUSAL_LOGINS - 1);
+	if (place != NULL)
+		return place;
+	wanted->login = InvalidOid;
+	memset(&wanted->login_role, 0, sizeof(NameData));
+	return &places[REFUSAL_COUNT - 1];
 }
 
 /* keep_name: a UTF-8 name as far as whole characters of it fit; NULL is empty. */
@@ -280,27 +314,24 @@ keep_name(NameData *kept_name, const char *name)
 static bool
 count(const AuditRecord *record, uint32 key_id, int sqlstate)
 {
-	Oid			login = GetAuthenticatedUserId();
-	TimestampTz now = GetCurrentTimestamp();
+	Refusal		wanted = {
+		.database = MyDatabaseId,.login = GetAuthenticatedUserId(),.role = GetUserId(),
+		.key_id = key_id,.sqlstate = sqlstate,.since = GetCurrentTimestamp()
+	};
 	Refusal    *refusal;
-	bool		counted = false;
+	bool		counted;
 
+	keep_name(&wanted.login_role, record->login_role);
+	keep_name(&wanted.role_name, record->role);
+	keep_name(&wanted.key, record->key);
+	keep_name(&wanted.what, record->what);
 	LWLockAcquire(audit_shared->refusal_lock, LW_EXCLUSIVE);
-	refusal = find_refusal(login, key_id, sqlstate);
-	counted = refusal != NULL && OidIsValid(refusal->database);
+	refusal = find_refusal(&wanted);
+	counted = OidIsValid(refusal->database);
 	if (counted)
 		refusal->repeated++;
-	else if (refusal != NULL)
-	{
-		*refusal = (Refusal) {
-			.database = MyDatabaseId,
-			.login = login,.role = GetUserId(),.key_id = key_id,.sqlstate = sqlstate,.since = now
-		};
-		keep_name(&refusal->login_role, record->login_role);
-		keep_name(&refusal->role_name, record->role);
-		keep_name(&refusal->key, record->key);
-		keep_name(&refusal->what, record->what);
-	}
+	else
+		*refusal = wanted;
 	note_next_settling();
 	LWLockRelease(audit_shared->refusal_lock);
 	return counted;

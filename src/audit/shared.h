@@ -26,6 +26,7 @@
 #define SLOT_COUNT			32		/* databases that write at a time */
 #define RING_BYTES			(64 * 1024)	/* power of 2, several times FRAME_MAX */
 #define REFUSAL_COUNT		256
+#define REFUSAL_LOGINS		32		/* of them: what a login has beyond the others; the last: what all have beyond these */
 
 typedef struct Slot
 {
@@ -49,12 +50,12 @@ typedef struct Place
 	uint64		upto;
 } Place;
 
-/* Refusals of one login, role, key and reason within a minute. */
+/* Refusals of one login, role, key and reason within a minute; or all others of a login, or of all. */
 typedef struct Refusal
 {
 	Oid			database;		/* InvalidOid: free */
-	Oid			login;
-	Oid			role;
+	Oid			login;			/* InvalidOid: of all */
+	Oid			role;			/* InvalidOid: of a login, or of all */
 	uint32		key_id;			/* 0: none, or none of the ring */
 	int			sqlstate;
 	TimestampTz since;			/* when the first of them was written */
@@ -85,6 +86,7 @@ typedef struct AuditShared
 	LWLock	   *refusal_lock;
 	struct Latch *writer;		/* NULL while there is none; a latch outlives its process */
 	pg_atomic_uint32 writer_sleeps; /* until somebody wakes it */
+	pg_atomic_uint32 writer_polls;	/* it sees what is asked without being woken */
 	Refusal		refusals[REFUSAL_COUNT];
 	Slot		slots[SLOT_COUNT];
 	Leader		leaders[FLEXIBLE_ARRAY_MEMBER]; /* by process */

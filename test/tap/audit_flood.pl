@@ -34,12 +34,34 @@ error_of($node, 'lab_other', q{SELECT seal.create_key('mine')});
 is(join(' ', map { $_->{login_role} . ':' . ($_->{key} // $_->{what}) } records($node, action => 'refuse')),
 	'lab_other:note lab_third:note lab_other:nir lab_other:seal.create_key', 'another login, key or reason is not hidden');
 
+# More reasons than there are places: 300 keys, and 40 logins on top.
+$node->safe_psql('postgres', q{SELECT seal.create_key('k' || g) FROM generate_series(1, 300) g;
+DO $$ BEGIN FOR i IN 1 .. 40 LOOP EXECUTE format('CREATE ROLE lab_many_%s LOGIN', i); END LOOP; END $$; CREATE ROLE lab_flood LOGIN});
+my $flood = join '', map { "SELECT seal.seal('x', 'k$_');\n" } 1 .. 300;
+my @before = records($node, action => 'refuse');
+$node->psql('postgres', "\\set ON_ERROR_STOP 0\n$flood", extra_params => [ '--username' => 'lab_flood' ]);
+my $written = () = records($node, action => 'refuse', login_role => 'lab_flood');
+cmp_ok($written, '>', 200, 'many reasons are recorded each');
+cmp_ok($written, '<', 256, 'but not more than there are places');
+$node->psql('postgres', "\\set ON_ERROR_STOP 0\n$flood", extra_params => [ '--username' => 'lab_flood' ]);
+is(scalar(records($node, action => 'refuse', login_role => 'lab_flood')), $written, 'nor when they come again');
+error_of($node, "lab_many_$_", $reveal) foreach 1 .. 40;
+is(scalar(records($node, action => 'refuse', login_role => 'lab_many_1')), 1, 'another login is not hidden');
+my @flood = records($node, action => 'refuse');
+cmp_ok(@flood - @before, '<=', 256, 'many logins have no more places');
+cmp_ok(@flood - @before, '<', $written + 40, 'and some of them share one');
+
 # A count is written when its minute is over, by whoever comes next, in whatever database.
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 $node->safe_psql('other', q{CREATE EXTENSION pgseal; SELECT seal.create_key('note')});
 $node->safe_psql('postgres', 'SELECT pg_sleep(61)');
 error_of($node, 'lab_app', q{SELECT seal.seal('x', 'note')}, database => 'other');
-my @counts = records($node, action => 'refuse', detail => 'repeated within a minute');
+my @others = records($node, action => 'refuse', detail => 'others of this login within a minute');
+is(join(' ', map { "$_->{login_role}:$_->{repeated}" } @others), 'lab_flood:' . (300 + 300 - $written - ($written - 1)), 'the others of a login are one record');
+my ($all) = records($node, action => 'refuse', detail => 'others of all logins and databases within a minute');
+is($all->{repeated}, 40 - (@flood - @before - $written), 'those of all logins are one');
+is($all->{login_role}, '', 'that names nobody');
+my @counts = records($node, action => 'refuse', login_role => 'lab_other', detail => 'repeated within a minute');
 is(join(' ', map { "$_->{login_role}:$_->{key}:$_->{outcome}:$_->{repeated}" } @counts), 'lab_other:note:42501:2000', 'the others are one record with their number');
 error_of($node, 'lab_other', $reveal);
 is(scalar(records($node, action => 'refuse', login_role => 'lab_other', key => 'note', outcome => '42501')), 3, 'and the next is recorded again');
