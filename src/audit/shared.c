@@ -72,6 +72,7 @@ fill_memory(void)
 	pg_atomic_init_u64(&audit_shared->bytes_on_disk, file_bytes_of_all());
 	pg_atomic_init_u64(&audit_shared->next_settling, 0);
 	pg_atomic_init_u32(&audit_shared->writer_sleeps, 0);
+	pg_atomic_init_u32(&audit_shared->writer_polls, 0);
 	audit_shared->directory_lock = &locks[0].lock;
 	audit_shared->refusal_lock = &locks[1].lock;
 	fill_slots(locks + 2);

@@ -8,7 +8,7 @@
  * appended when the statement ends, however it ends.
  *
  * A record on the disk that says n values lets as many through as are a batch
- * more.  The next is appended a quarter of a batch before that, and is on the
+ * more.  The next is appended half a batch before that, and is on the
  * disk, as a rule, when it is needed: a scan hardly waits, and what a statement
  * opened is always known up to one batch.
  *
@@ -35,7 +35,7 @@
 #include "utils/memutils.h"
 
 #define ACCOUNTS_AT_FIRST	8
-#define EARLY_PART			4		/* of a batch: how long before its end the next record is appended */
+#define EARLY_PART			2		/* of a batch: how long before its end the next record is appended */
 #define NAME_BYTES			(4 * NAMEDATALEN)
 #define OK					"ok"
 #define ABORTED				"aborted"

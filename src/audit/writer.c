@@ -8,6 +8,9 @@
  * this process whoever needs a record on the disk brings it there, as always:
  * that is slower, and the last records of an idle server stay in memory.
  *
+ * Waking a process costs a scan more than its record does: so while somebody
+ * asks, this process does not sleep until it is woken, but looks again and again.
+ *
  * It has no database, and runs on a hot standby too.
  *
  * SPDX-License-Identifier: PostgreSQL
@@ -24,11 +27,16 @@
 
 #define LINGER_MS			100
 #define RESTART_SECONDS		1
+#define POLL_USECS			50
+#define POLLS				100		/* without anybody who asks */
 
 PGDLLEXPORT void pgseal_audit_writer(Datum arg);
 
 /* What each slot had appended when it was looked at last. */
 static uint64 seen[SLOT_COUNT];
+
+/* What was asked for at the last look. */
+static uint64 asked_before[SLOT_COUNT];
 
 /* wake: the writer, if there is one. */
 static void
@@ -49,7 +57,9 @@ writer_ask(const Place *place)
 
 	while (before < place->upto && !pg_atomic_compare_exchange_u64(asked, &before, place->upto))
 		;
-	wake();
+	pg_memory_barrier();		/* it stops polling only before a look at what is asked */
+	if (pg_atomic_read_u32(&audit_shared->writer_polls) == 0)
+		wake();
 }
 
 /* writer_notice: a record was appended that nobody waits for. */
@@ -75,18 +85,43 @@ bring_out(int number, uint64 upto)
 	told[number] = !stored;
 }
 
-/* serve_asked: those who go on meanwhile. */
-static void
+/* serve_asked: those who go on meanwhile; false when there is nobody. */
+static bool
 serve_asked(void)
 {
+	bool		served = false;
+
 	for (int i = 0; i < SLOT_COUNT; i++)
 	{
 		Slot	   *slot = &audit_shared->slots[i];
 		uint64		asked = pg_atomic_read_u64(&slot->asked);
 
+		if (asked == asked_before[i])
+			continue;
+		asked_before[i] = asked;
+		served = true;
 		if (pg_atomic_read_u64(&slot->flushed) < asked)
 			bring_out(i, asked);
 	}
+	return served;
+}
+
+/* poll: as long as somebody asks, and a little longer. */
+static void
+poll(void)
+{
+	if (!serve_asked())
+		return;
+	pg_atomic_write_u32(&audit_shared->writer_polls, 1);
+	for (int left = POLLS; left > 0 && !ShutdownRequestPending && !ConfigReloadPending; left--)
+	{
+		pg_usleep(POLL_USECS);
+		if (serve_asked())
+			left = POLLS;
+	}
+	pg_atomic_write_u32(&audit_shared->writer_polls, 0);
+	pg_memory_barrier();		/* who asks after this look wakes */
+	(void) serve_asked();
 }
 
 /* serve_lingering: what was there at the last look already; true when there is more. */
@@ -112,9 +147,10 @@ static long
 look(void)
 {
 	static TimestampTz looked_at = 0;
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now;
 
-	serve_asked();
+	poll();
+	now = GetCurrentTimestamp();
 	if (looked_at != 0 && !TimestampDifferenceExceeds(looked_at, now, LINGER_MS))
 		return LINGER_MS;
 	pg_atomic_write_u32(&audit_shared->writer_sleeps, 1);
@@ -131,6 +167,7 @@ static void
 gone(int code, Datum arg)
 {
 	audit_shared->writer = NULL;
+	pg_atomic_write_u32(&audit_shared->writer_polls, 0);
 }
 
 /* pgseal_audit_writer: entry point. */

@@ -172,13 +172,13 @@ sub kill_backend
 }
 
 my ($session, $pid) = scanning('killed', 120);
-comes_to_disk('killed', 'open progress=75');
+comes_to_disk('killed', 'open progress=50 progress=100');
 my @old = segment_files($node);
 my %content = map { $_ => slurp_file($_) } @old;
 my %starts = map { start_of($_) => 1 } @old;
 is(scalar keys %starts, 1, 'one start so far');
 kill_backend($session, $pid);
-is(on_disk('killed'), 'open progress=75', 'kill -9 in the middle of a scan');
+is(on_disk('killed'), 'open progress=50 progress=100', 'kill -9 in the middle of a scan');
 
 is(note_as('restarted'), '', 'the server goes on');
 %starts = map { start_of($_) => 1 } segment_files($node);
@@ -189,7 +189,7 @@ is(scalar(grep { slurp_file($_) ne $content{$_} } @old), 0, 'that appends to no 
 $node->stop('immediate');
 eval { $session->quit };
 $node->start;
-is(recorded('immediate'), 'open progress=75', 'immediate shutdown');
+is(on_disk('immediate'), 'open progress=50 progress=100', 'immediate shutdown');
 is(recorded('restarted'), 'open close=1', 'loses nothing from before');
 
 # The writer ------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ is(note_as('lingering'), '', 'a value is opened');
 is(comes_to_disk('lingering', 'open close=1'), 'open close=1', 'its end comes to the disk though nothing else happens');
 
 ($session, $pid) = scanning('ahead', 80);
-is(comes_to_disk('ahead', 'open progress=75'), 'open progress=75', 'the next record of a scan is on the disk before it is needed');
+is(comes_to_disk('ahead', 'open progress=50'), 'open progress=50', 'the next record of a scan is on the disk before it is needed');
 kill_backend($session, $pid);
 
 my $writer = stop_writer();
@@ -207,17 +207,17 @@ is(on_disk('behind'), 'open', 'without a writer it is not');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
 eval { $session->quit };
 ($session, $pid) = scanning('waited', 101);
-is(on_disk('waited'), 'open progress=75', 'but no value is opened beyond the batch');
+is(on_disk('waited'), 'open progress=50', 'but no value is opened beyond the batch');
 kill 'KILL', $pid;
 kill 'CONT', $writer;
 $node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
 eval { $session->quit };
-is(on_disk('waited'), 'open progress=75', 'and a kill -9 takes nothing away');
+is(on_disk('waited'), 'open progress=50', 'and a kill -9 takes nothing away');
 
 $node->safe_psql('postgres', 'ALTER SYSTEM SET seal.audit_sync = off; SELECT pg_reload_conf()');
 $writer = stop_writer();
 ($session, $pid) = scanning('unsynced scan', 101);
-is(on_disk('unsynced scan'), 'open progress=75', 'with seal.audit_sync off too');
+is(on_disk('unsynced scan'), 'open progress=50', 'with seal.audit_sync off too');
 kill 'CONT', $writer;
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
 eval { $session->quit };

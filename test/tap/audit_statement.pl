@@ -76,7 +76,7 @@ like($open->{mac}, qr/[1-9a-f]/, 'a record has a MAC');
 isnt($open->{mac}, $close->{mac}, 'of its own');
 
 my ($again) = recorded_ok('open close=1', 'another constant', 'SELECT seal.reveal(note) /* why */ FROM patient WHERE id = 2');
-my ($another) = recorded_ok('open progress=75 progress=150 progress=225 progress=300 progress=375 close=450', 'a record before each batch', 'SELECT seal.reveal(note) FROM patient');
+my ($another) = recorded_ok('open progress=50 progress=100 progress=150 progress=200 progress=250 progress=300 progress=350 progress=400 close=450', 'a record before each batch', 'SELECT seal.reveal(note) FROM patient');
 is($again->{digest}, $open->{digest}, 'a digest does not tell constants');
 isnt($another->{digest}, $open->{digest}, 'but statements');
 
@@ -91,7 +91,7 @@ DO $$ DECLARE x text; BEGIN SELECT seal.reveal(note) INTO x FROM patient WHERE i
 BEGIN SELECT seal.reveal(note) INTO x FROM patient WHERE id = 2; PERFORM 1 / 0; EXCEPTION WHEN OTHERS THEN NULL; END; END $$
 SQL
 recorded_ok('open close=7', 'COPY', 'COPY (SELECT seal.reveal(note) FROM patient LIMIT 7) TO STDOUT');
-recorded_ok('open progress=75 close=120', 'EXPLAIN ANALYZE', 'EXPLAIN ANALYZE SELECT seal.reveal(note) FROM patient WHERE id <= 120');
+recorded_ok('open progress=50 progress=100 close=120', 'EXPLAIN ANALYZE', 'EXPLAIN ANALYZE SELECT seal.reveal(note) FROM patient WHERE id <= 120');
 recorded_ok('', 'EXPLAIN', 'EXPLAIN SELECT seal.reveal(note) FROM patient');
 recorded_ok('open close=9', 'CREATE TABLE AS', 'CREATE TEMP TABLE t AS SELECT seal.reveal(note) FROM patient WHERE id < 10');
 recorded_ok('open close=3 open close=2', 'each FETCH of a cursor', 'BEGIN; DECLARE c CURSOR FOR SELECT seal.reveal(note) FROM patient; FETCH 3 FROM c; FETCH 2 FROM c; COMMIT');
@@ -106,7 +106,7 @@ recorded_ok('open close=2', 'RETURNING', 'BEGIN; UPDATE patient SET id = id WHER
 recorded_ok('open close=6', 'a revealing view', 'SELECT * FROM patient_revealed LIMIT 6');
 recorded_ok('open close=4', 'COPY from one', 'COPY (SELECT * FROM patient_revealed WHERE id <= 4) TO STDOUT');
 recorded_ok('open close=3', 'INSERT ... SELECT', 'CREATE TEMP TABLE t (x text); INSERT INTO t SELECT seal.reveal(note) FROM patient WHERE id <= 3');
-recorded_ok('open progress=100 progress=200 progress=300 progress=400 close=450', 'a function that opens more than it is asked for', 'SELECT * FROM open_all() LIMIT 5');
+recorded_ok('open progress=50 progress=100 progress=150 progress=200 progress=250 progress=300 progress=350 progress=400 close=450', 'a function that opens more than it is asked for', 'SELECT * FROM open_all() LIMIT 5');
 recorded_ok('open close=2', 'a foreign table, here where its values are opened', 'SELECT seal.reveal(note) FROM far_patient WHERE id <= 2');
 recorded_ok('open close=3 open close=3 open close=1', 'psql in pieces', "\\set FETCH_COUNT 3\nSELECT seal.reveal(note) FROM patient WHERE id <= 7");
 recorded_ok('open close=1', 'a trigger', q{INSERT INTO at_once VALUES (1, 'x', 'y')});
@@ -217,7 +217,7 @@ is(join(' ', sort { $a cmp $b } keys %{ { map { $_->{login_role} . $_->{address}
 
 # Every way to end ------------------------------------------------------------------------------
 
-recorded_ok('open progress=75 progress=150 progress=225 progress=300 progress=375 close=450', 'ROLLBACK', 'BEGIN; SELECT seal.reveal(note) FROM patient; ROLLBACK');
+recorded_ok('open progress=50 progress=100 progress=150 progress=200 progress=250 progress=300 progress=350 progress=400 close=450', 'ROLLBACK', 'BEGIN; SELECT seal.reveal(note) FROM patient; ROLLBACK');
 recorded_ok('open close!22012=51', 'an error in the middle', 'SELECT seal.reveal(note), 1 / (id - 51) FROM patient');
 recorded_ok('open close!22012=11 open close=1', 'an error after a savepoint', "\\set ON_ERROR_STOP 0\nBEGIN; SAVEPOINT s;\nSELECT seal.reveal(note), 1 / (id - 11) FROM patient;\nROLLBACK TO s; SELECT seal.reveal(note) FROM patient WHERE id = 1; COMMIT");
 recorded_ok('open close!57014=20', 'a timeout', "SET statement_timeout = '200ms'; SELECT seal.reveal(note), CASE WHEN id = 20 THEN pg_sleep(10) END FROM patient");
@@ -227,9 +227,9 @@ $session->query_safe("SET application_name = 'terminated'");
 my $pid = $session->query_safe('SELECT pg_backend_pid()');
 $session->query_until(qr/sent/, "\\echo sent\nSELECT seal.reveal(note), CASE WHEN id = 120 THEN pg_sleep(100) END FROM patient;\n");
 $node->poll_query_until('postgres', "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $pid") or die 'it does not sleep';
-is(short(records($node, application => 'terminated')), 'open progress=75', 'what is being opened is known while it is');
+is(short(records($node, application => 'terminated')), 'open progress=50 progress=100', 'what is being opened is known while it is');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
-is(short(records($node, application => 'terminated')), 'open progress=75 close!aborted=120', 'pg_terminate_backend');
+is(short(records($node, application => 'terminated')), 'open progress=50 progress=100 close!aborted=120', 'pg_terminate_backend');
 eval { $session->quit };
 
 # Parallel workers whose leader is ended.
