@@ -195,7 +195,7 @@ extern AuditMac audit_segment_mac(const AuditSegment *segment, const AuditFrame 
 extern void audit_folder(char path[MAXPGPATH], Oid database);
 extern const unsigned char *audit_start(void);
 extern uint32 audit_segment_limit(const AuditSegmentId *id);
-extern void audit_flush(void);
+extern SealError audit_flush(void);
 extern void audit_segment_remove(const char *path);
 extern void audit_set_aside(Oid database);
 

@@ -450,7 +450,7 @@ ingest_all(void)
 	char		folder[MAXPGPATH];
 	int64		taken;
 
-	audit_flush();				/* a close waits for nobody */
+	(void) audit_flush();		/* a close waits for nobody; what is on the disk is taken in all the same */
 	audit_folder(folder, MyDatabaseId);
 	do
 	{
@@ -473,6 +473,22 @@ tell_start(void)
 	return true;
 }
 
+/*
+ * flush_rest
+ *		What could not be brought to a full disk, now that segments were removed.
+ */
+static void
+flush_rest(void)
+{
+	SealError	error = audit_flush();
+
+	if (error == SEAL_OK)
+		return;
+	worker_note_error(psprintf("records could not be brought to the disk (SQLSTATE %s)",
+							   unpack_sql_state(error_sqlstate(error))));
+	audit_wake(MyDatabaseId);
+}
+
 /* work: everything that is due; false when the worker has to go. */
 static bool
 work(bool demanded)
@@ -485,6 +501,7 @@ work(bool demanded)
 		return false;
 	deliver_remove_segments();
 	worker_leave();
+	flush_rest();
 	return true;
 }
 

@@ -169,7 +169,9 @@ unlink "$disk/ballast" or die $!;
 sql('SELECT seal.checkpoint()');
 my %opened = map { $_ => 1 } split /\n/, sql(q{SELECT DISTINCT application FROM seal.audit_entry WHERE action = 'open' AND application ~ '^read'});
 is(join(' ', grep { !$opened{$_} } @shown), '', scalar(@shown) . ' values were shown, each is in the log');
-is(join(' ', grep { $opened{$_} } @refused), '', scalar(@refused) . ' were refused, none is');
+# A record that waited in memory may come to the disk later: the log then says that a value was asked for, not that it was given.
+my $refused = join ', ', map { "'$_'" } @refused;
+is(sql("SELECT application, values_opened FROM seal.audit_entry WHERE application IN ($refused) AND values_opened > 0"), '', scalar(@refused) . ' were refused, and none is said to be opened');
 is(sql(q{SELECT count(*), count(DISTINCT (start, serial)) FROM seal.audit_entry WHERE serial IS NULL AND start IS NOT NULL}), '0|0', 'no segment is torn');
 is(sql(q{SELECT count(*) FROM seal.audit_entry WHERE relation = 'public.ward'}), '2', 'writes to watched tables are there');
 is(sql('SELECT intact, problem FROM seal.verify_audit()'), 't|', 'the log verifies');
