@@ -50,12 +50,14 @@ $node->restart;
 sql('SELECT seal.checkpoint()');
 unlink glob $node->data_dir . "/pg_seal/*/*.*";
 $node->restart;
+$node->safe_psql($_, 'SELECT seal.checkpoint()') foreach qw(postgres other);	# what a start tells stands in front
 sql("$reading(1, 19); SELECT seal.reveal(seal.seal('asthma'::text, 'note'))");
 $node->safe_psql('other', "$reading(1, 21)");
 $node->stop;
 my ($name, $sound) = segment('postgres');
 my ($foreign_name, $foreign) = segment('other');
 $node->start;
+sql('SELECT seal.checkpoint()');
 sql("$reading(1, 21)");
 $node->stop;
 my ($later_name, $later) = segment('postgres');
