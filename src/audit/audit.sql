@@ -181,7 +181,46 @@ CREATE VIEW seal.audit_log WITH (security_barrier) AS
   FROM seal.audit_entry
   WHERE (SELECT seal.audit_reading('audit_log'));
 COMMENT ON VIEW seal.audit_log IS
-  'the entries of the log; that it is read is itself recorded; what, detail: verb or function, and names; repeated: refusals that this entry stands for';
+  'the entries of the log; that it is read is itself recorded; the other views of the log have the same columns';
+COMMENT ON COLUMN seal.audit_log.entry IS
+  'number of the entry, and of its leaf in the tree; not the order of time';
+COMMENT ON COLUMN seal.audit_log.at IS 'when it happened, by the clock of the server';
+COMMENT ON COLUMN seal.audit_log.action IS
+  'insert, update, delete, truncate: of a watched row; open, progress, close, search: of a statement; refuse; key, grant, admin, setting, purge, export: what was administered';
+COMMENT ON COLUMN seal.audit_log.outcome IS
+  'ok, an SQLSTATE, aborted (what was recorded as ok was taken back), or prepared';
+COMMENT ON COLUMN seal.audit_log.login_role IS 'who logged in';
+COMMENT ON COLUMN seal.audit_log.session_role IS 'after SET SESSION AUTHORIZATION';
+COMMENT ON COLUMN seal.audit_log.role IS
+  'as whom it was done: after SET ROLE, or the owner of a SECURITY DEFINER function';
+COMMENT ON COLUMN seal.audit_log.actor IS 'person, as the client claims; not yet recorded';
+COMMENT ON COLUMN seal.audit_log.purpose IS 'purpose of use, as the client claims; not yet recorded';
+COMMENT ON COLUMN seal.audit_log.address IS 'host:port of the client, or local';
+COMMENT ON COLUMN seal.audit_log.application IS 'application_name, as the client claims';
+COMMENT ON COLUMN seal.audit_log.relation IS
+  'watched table; table whose history, or view of the log, was read';
+COMMENT ON COLUMN seal.audit_log.row_key IS
+  'key of the row: the text of a key of one column, else a JSON array';
+COMMENT ON COLUMN seal.audit_log.subject IS 'number of the patient; not yet recorded';
+COMMENT ON COLUMN seal.audit_log.keys IS 'keys of the values';
+COMMENT ON COLUMN seal.audit_log.columns IS 'columns that a write changed';
+COMMENT ON COLUMN seal.audit_log.old IS
+  'values before, as stored; plain ones sealed under key audit; seal.row_history() opens them';
+COMMENT ON COLUMN seal.audit_log.new IS 'values after, likewise';
+COMMENT ON COLUMN seal.audit_log.values_opened IS
+  'values opened, or searched for, so far: in progress a part, in close the total';
+COMMENT ON COLUMN seal.audit_log.subjects_opened IS 'number of patients among them; not yet recorded';
+COMMENT ON COLUMN seal.audit_log.rows_returned IS
+  'rows that the statement returned; null for a parallel worker and after an error';
+COMMENT ON COLUMN seal.audit_log.statement_digest IS
+  'SHA-256 of the statement without its constants: equal for calls of one statement';
+COMMENT ON COLUMN seal.audit_log.leaf IS 'hash of this entry in the tree of the log';
+COMMENT ON COLUMN seal.audit_log.what IS 'verb or function';
+COMMENT ON COLUMN seal.audit_log.detail IS 'names and numbers, never a value';
+COMMENT ON COLUMN seal.audit_log.repeated IS 'how many more refusals of the same kind came within a minute';
+COMMENT ON COLUMN seal.audit_log.xid IS 'transaction, null when it had written nothing';
+COMMENT ON COLUMN seal.audit_log.statement IS
+  'equal for all entries of one statement of one start of the server';
 
 CREATE VIEW seal.refusals WITH (security_barrier) AS
   SELECT entry, at, action, outcome, login_role, session_role, role, actor, purpose, address, application,
@@ -216,46 +255,6 @@ CREATE VIEW seal.key_events WITH (security_barrier) AS
     AND (SELECT seal.audit_reading('key_events'));
 COMMENT ON VIEW seal.key_events IS
   'entries of the log about keys, rights, settings and the log itself; reading it is recorded';
-
-DO $$
-DECLARE
-  log_view text;
-  columns text[] := ARRAY[
-    'entry', 'number of the entry, and of its leaf in the tree; not the order of time',
-    'at', 'when it happened, by the clock of the server',
-    'action', 'insert, update, delete, truncate: of a watched row; open, progress, close, search: of a statement; refuse; key, grant, admin, setting, purge, export: what was administered',
-    'outcome', 'ok, an SQLSTATE, aborted (what was recorded as ok was taken back), or prepared',
-    'login_role', 'who logged in',
-    'session_role', 'after SET SESSION AUTHORIZATION',
-    'role', 'as whom it was done: after SET ROLE, or the owner of a SECURITY DEFINER function',
-    'actor', 'person, as the client claims; not yet recorded',
-    'purpose', 'purpose of use, as the client claims; not yet recorded',
-    'address', 'host:port of the client, or local',
-    'application', 'application_name, as the client claims',
-    'relation', 'watched table; table whose history, or view of the log, was read',
-    'row_key', 'key of the row: the text of a key of one column, else a JSON array',
-    'subject', 'number of the patient; not yet recorded',
-    'keys', 'keys of the values',
-    'columns', 'columns that a write changed',
-    'old', 'values before, as stored; plain ones sealed under key audit; seal.row_history() opens them',
-    'new', 'values after, likewise',
-    'values_opened', 'values opened, or searched for, so far: in progress a part, in close the total',
-    'subjects_opened', 'number of patients among them; not yet recorded',
-    'rows_returned', 'rows that the statement returned; null for a parallel worker and after an error',
-    'statement_digest', 'SHA-256 of the statement without its constants: equal for calls of one statement',
-    'leaf', 'hash of this entry in the tree of the log',
-    'what', 'verb or function',
-    'detail', 'names and numbers, never a value',
-    'repeated', 'how many more refusals of the same kind came within a minute',
-    'xid', 'transaction, null when it had written nothing',
-    'statement', 'equal for all entries of one statement of one start of the server'];
-BEGIN
-  FOREACH log_view IN ARRAY '{audit_log,refusals,bulk_reads,key_events}'::text[] LOOP
-    FOR i IN 1 .. array_length(columns, 1) BY 2 LOOP
-      EXECUTE format('COMMENT ON COLUMN seal.%I.%I IS %L', log_view, columns[i], columns[i + 1]);
-    END LOOP;
-  END LOOP;
-END $$;
 
 CREATE FUNCTION seal.audit_unread() RETURNS bigint
   AS 'MODULE_PATHNAME', 'pgseal_audit_unread' LANGUAGE C VOLATILE PARALLEL UNSAFE;

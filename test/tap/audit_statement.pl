@@ -218,7 +218,7 @@ is(join(' ', sort { $a cmp $b } keys %{ { map { $_->{login_role} . $_->{address}
 # Every way to end ------------------------------------------------------------------------------
 
 recorded_ok('open progress=50 progress=100 progress=150 progress=200 progress=250 progress=300 progress=350 progress=400 close=450', 'ROLLBACK', 'BEGIN; SELECT seal.reveal(note) FROM patient; ROLLBACK');
-recorded_ok('open close!22012=51', 'an error in the middle', 'SELECT seal.reveal(note), 1 / (id - 51) FROM patient');
+recorded_ok('open progress=50 close!22012=51', 'an error in the middle', 'SELECT seal.reveal(note), 1 / (id - 51) FROM patient');
 recorded_ok('open close!22012=11 open close=1', 'an error after a savepoint', "\\set ON_ERROR_STOP 0\nBEGIN; SAVEPOINT s;\nSELECT seal.reveal(note), 1 / (id - 11) FROM patient;\nROLLBACK TO s; SELECT seal.reveal(note) FROM patient WHERE id = 1; COMMIT");
 recorded_ok('open close!57014=20', 'a timeout', "SET statement_timeout = '200ms'; SELECT seal.reveal(note), CASE WHEN id = 20 THEN pg_sleep(10) END FROM patient");
 
