@@ -48,7 +48,10 @@ typedef struct Ingest
 	MemoryContext per_entry;
 	bool		fed;			/* files are copies: read from their begin */
 	int64		left;			/* entries that this batch may still append */
+	int64		last_serial;	/* highest that the log has of the start that is being read; 0: none */
 } Ingest;
+
+#define WINDOW_BYTES	(1024 * 1024)	/* of a segment, in memory at a time */
 
 /* Records of a file that nothing vouches for, and where the last of them ends. */
 typedef struct Unproven
@@ -266,6 +269,24 @@ entry_of_serial(LogTree *log, Relation index, const AuditSegmentId *id, uint64 s
 
 	source_keys(keys, id, ENTRY_SERIAL + 1, F_INT8EQ, Int64GetDatum((int64) serial));
 	return entry_found(log, index, 2, keys);
+}
+
+/* last_serial_of: the highest serial number of a start in the log; 0 for none. */
+static int64
+last_serial_of(LogTree *log, Relation index, const unsigned char *start)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Datum		serial = Int64GetDatum(0);
+	bool		isnull = true;
+
+	ScanKeyInit(&key, ENTRY_START + 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum((const pg_uuid_t *) start));
+	scan = systable_beginscan_ordered(log->entries, index, log->snapshot, 1, &key);
+	while (isnull && HeapTupleIsValid(tuple = systable_getnext_ordered(scan, BackwardScanDirection)))
+		serial = heap_getattr(tuple, ENTRY_SERIAL + 1, RelationGetDescr(log->entries), &isnull);
+	systable_endscan_ordered(scan);
+	return isnull ? 0 : DatumGetInt64(serial);
 }
 
 /* entry_at: what has this position of a segment; -1 for nothing. */
@@ -569,6 +590,19 @@ is_moved(Ingest *ingest, const AuditSegment *segment, const AuditFrame *frame)
 		entry_at(&ingest->log, ingest->source_index, &segment->id, frame->next) >= 0;
 }
 
+/* is_taken: has the log a record?  Most serial numbers are beyond all that it has; only others are looked up. */
+static bool
+is_taken(Ingest *ingest, const AuditSegment *segment, const AuditFrame *frame, AuditMac mac)
+{
+	if (mac != AUDIT_MAC_INVALID && (int64) frame->serial > ingest->last_serial)
+	{
+		ingest->last_serial = (int64) frame->serial;
+		return false;
+	}
+	log_flush(&ingest->writer);
+	return entry_of_frame(&ingest->log, ingest->source_index, ingest->serial_index, segment, frame, mac) >= 0;
+}
+
 /* take_record: one record; what it claims is kept even when its MAC does not fit, and that is told. */
 static void
 take_record(Ingest *ingest, const AuditSegment *segment, const AuditFrame *frame, Unproven *unproven)
@@ -580,7 +614,7 @@ take_record(Ingest *ingest, const AuditSegment *segment, const AuditFrame *frame
 	int64		number;
 	bool		moved;
 
-	if (entry_of_frame(&ingest->log, ingest->source_index, ingest->serial_index, segment, frame, mac) >= 0)
+	if (is_taken(ingest, segment, frame, mac))
 		return;
 	entry_clear(&entry);
 	if (readable)
@@ -651,11 +685,10 @@ take_rest(Ingest *ingest, const AuditSegment *segment, uint32 position)
 	append(ingest, &entry);
 }
 
-/* take_records: those of a segment from where it was loaded; where they end. */
+/* take_window: the records in a part of a segment; where they end. */
 static uint32
-take_records(Ingest *ingest, const AuditSegment *segment)
+take_window(Ingest *ingest, const AuditSegment *segment, Unproven *unproven)
 {
-	Unproven	unproven = {0};
 	AuditFrame	frame;
 	uint32		next;
 
@@ -666,13 +699,49 @@ take_records(Ingest *ingest, const AuditSegment *segment)
 		MemoryContext outer = MemoryContextSwitchTo(ingest->per_entry);
 
 		CHECK_FOR_INTERRUPTS();
-		take_record(ingest, segment, &frame, &unproven);
+		take_record(ingest, segment, &frame, unproven);
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(ingest->per_entry);
 	}
+	return next;
+}
+
+/* window_end: where to stop loading. */
+static uint32
+window_end(uint32 position, uint32 limit)
+{
+	uint32		end = Max(position, AUDIT_SEGMENT_FIRST) + WINDOW_BYTES;
+
+	return limit != 0 ? Min(limit, end) : end;
+}
+
+/*
+ * take_records
+ *		A segment's records from a position on, a part of it at a time: a batch
+ *		would read the rest of it for nothing.  Returns where they end.
+ */
+static uint32
+take_records(Ingest *ingest, const SegmentFile *file, uint32 position, uint32 limit)
+{
+	Unproven	unproven = {0};
+	bool		more = true;
+
+	while (more && ingest->left > 0)
+	{
+		uint32		end = window_end(position, limit);
+		uint32		next;
+		AuditSegment segment;
+
+		if (!audit_segment_load(&segment, file->path, position, end))
+			break;
+		next = take_window(ingest, &segment, &unproven);
+		more = segment.size == end && end != limit && next > segment.loaded_from;
+		pfree(segment.bytes);
+		position = next;
+	}
 	tell_unproven(ingest, AUDIT_MAC_NONE, "unsigned_records", "have no MAC: there was no root key, or no key yet", &unproven);
 	tell_unproven(ingest, AUDIT_MAC_UNKNOWN, "unchecked_records", "were taken in while their MAC could not be checked", &unproven);
-	return next;
+	return position;
 }
 
 /* take_file: what is new in one segment. */
@@ -681,23 +750,25 @@ take_file(Ingest *ingest, const SegmentFile *file)
 {
 	uint32		limit = audit_segment_limit(&file->id);
 	uint32		position = 0;
-	AuditSegment segment;
-	uint32		end;
+	AuditSegment rest;
 
+	log_flush(&ingest->writer);
 	if (file->problem != NULL)
 	{
 		take_problem(ingest, file);
 		return;
 	}
+	ingest->last_serial = last_serial_of(&ingest->log, ingest->serial_index, file->id.start);
 	if (!ingest->fed)
 		position = read_to(&file->id, &ingest->log, ingest->source_index);
-	if ((limit != 0 && position >= limit) ||
-		!audit_segment_load(&segment, file->path, position, limit))
+	if (limit != 0 && position >= limit)
 		return;
-	end = take_records(ingest, &segment);
-	if (ingest->left > 0 && !file->open)
-		take_rest(ingest, &segment, end);
-	pfree(segment.bytes);
+	position = take_records(ingest, file, position, limit);
+	if (ingest->left > 0 && !file->open && audit_segment_load(&rest, file->path, position, limit))
+	{
+		take_rest(ingest, &rest, rest.loaded_from);
+		pfree(rest.bytes);
+	}
 }
 
 /* ----------

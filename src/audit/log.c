@@ -11,13 +11,16 @@
 #include "audit/log.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
+#include "executor/executor.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(pgseal_audit_refuse);
@@ -176,6 +179,40 @@ name_origin(LogWriter *writer)
 	log_append(writer, &entry);
 }
 
+/* open_entries: what appending them needs, in a context of the writer's own. */
+static void
+open_entries(LogWriter *writer)
+{
+	MemoryContext outer;
+
+	writer->entries = log_open("audit_entry", RowExclusiveLock);
+	writer->context = AllocSetContextCreate(CurrentMemoryContext, "pgseal log", ALLOCSET_DEFAULT_SIZES);
+	outer = MemoryContextSwitchTo(writer->context);
+	initStringInfo(&writer->scratch);
+	writer->executor = CreateExecutorState();
+	writer->target = makeNode(ResultRelInfo);
+	InitResultRelInfo(writer->target, writer->entries, 0, NULL, 0);
+	ExecOpenIndices(writer->target, false);
+	for (int i = 0; i < LOG_BUFFER; i++)
+		writer->buffer[i] = MakeSingleTupleTableSlot(RelationGetDescr(writer->entries), &TTSOpsHeapTuple);
+	writer->buffered = 0;
+	writer->seeds_left = 0;
+	MemoryContextSwitchTo(outer);
+}
+
+/* close_entries: the other way round; the table's lock stays. */
+static void
+close_entries(LogWriter *writer)
+{
+	for (int i = 0; i < LOG_BUFFER; i++)
+		ExecDropSingleTupleTableSlot(writer->buffer[i]);
+	ExecCloseIndices(writer->target);
+	FreeExecutorState(writer->executor);
+	sodium_memzero(writer->seeds, sizeof(writer->seeds));
+	MemoryContextDelete(writer->context);
+	table_close(writer->entries, NoLock);
+}
+
 /*
  * log_begin
  *		Open the log for appending; other writers wait until the transaction ends.
@@ -186,9 +223,8 @@ void
 log_begin(LogWriter *writer)
 {
 	writer->states = log_open("audit_state", LOG_LOCK);
-	writer->entries = log_open("audit_entry", RowExclusiveLock);
+	open_entries(writer);
 	writer->nodes = log_open("audit_node", RowExclusiveLock);
-	writer->entry_indexes = CatalogOpenIndexes(writer->entries);
 	writer->node_indexes = CatalogOpenIndexes(writer->nodes);
 	state_read(&writer->state, writer->states, NULL);
 	if (writer->state.tuple == NULL)
@@ -228,9 +264,61 @@ set_bytes(LogEntry *entry, EntryColumn column, const unsigned char *bytes, size_
 	entry_set(entry, column, PointerGetDatum(value));
 }
 
+/* set_seed: random bytes; the operating system is asked for many at a time. */
+static void
+set_seed(LogWriter *writer, LogEntry *entry)
+{
+	unsigned char *seed;
+
+	if (writer->seeds_left == 0)
+	{
+		randombytes_buf(writer->seeds, sizeof(writer->seeds));
+		writer->seeds_left = LOG_BUFFER;
+	}
+	seed = writer->seeds[--writer->seeds_left];
+	set_bytes(entry, ENTRY_SALT, seed, LOG_SEED_BYTES);
+	sodium_memzero(seed, LOG_SEED_BYTES);
+}
+
+/* put_into: a slot of the writer gets a row. */
+static void
+put_into(LogWriter *writer, TupleTableSlot *slot, LogEntry *entry)
+{
+	MemoryContext outer = MemoryContextSwitchTo(writer->context);
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(writer->entries), entry->values, entry->nulls);
+
+	tuple->t_tableOid = RelationGetRelid(writer->entries);
+	ExecStoreHeapTuple(tuple, slot, true);
+	MemoryContextSwitchTo(outer);
+}
+
+/*
+ * log_flush
+ *		Write the entries that were appended; who reads the table in the same
+ *		transaction calls this first.
+ */
+void
+log_flush(LogWriter *writer)
+{
+	MemoryContext outer;
+
+	if (writer->buffered == 0)
+		return;
+	outer = MemoryContextSwitchTo(GetPerTupleMemoryContext(writer->executor));
+	heap_multi_insert(writer->entries, writer->buffer, writer->buffered, GetCurrentCommandId(true), 0, NULL);
+	for (int i = 0; i < writer->buffered; i++)
+	{
+		(void) ExecInsertIndexTuples(writer->target, writer->buffer[i], writer->executor, false, false, NULL, NIL);
+		ExecClearTuple(writer->buffer[i]);
+	}
+	writer->buffered = 0;
+	MemoryContextSwitchTo(outer);
+	ResetPerTupleExprContext(writer->executor);
+}
+
 /*
  * log_append
- *		Number an entry, give it a seed and a leaf, and write it.
+ *		Number an entry, give it a seed and a leaf, and have it written soon.
  *
  * Returns its number.  What it allocates is left to the caller's context.
  */
@@ -240,25 +328,39 @@ log_append(LogWriter *writer, LogEntry *entry)
 	MerkleNode	finished[MERKLE_LEVELS];
 	size_t		finished_count;
 	MerkleHash	leaf;
-	unsigned char seed[LOG_SEED_BYTES];
-	StringInfoData scratch;
 	int64		number = (int64) writer->frontier.size;
 
-	initStringInfo(&scratch);
-	randombytes_buf(seed, sizeof(seed));
 	entry_set(entry, ENTRY_NUMBER, Int64GetDatum(number));
-	set_bytes(entry, ENTRY_SALT, seed, sizeof(seed));
-	if (!entry_leaf(&leaf, entry, &scratch) ||
+	set_seed(writer, entry);
+	if (!entry_leaf(&leaf, entry, &writer->scratch) ||
 		!merkle_append(finished, &finished_count, &writer->frontier, &leaf))
 		error_raise(SEAL_E_LOG_BROKEN, NULL);
 	set_bytes(entry, ENTRY_LEAF, leaf.bytes, MERKLE_HASH_BYTES);
-	CatalogTupleInsertWithInfo(writer->entries,
-							   heap_form_tuple(RelationGetDescr(writer->entries),
-											   entry->values, entry->nulls),
-							   writer->entry_indexes);
+	put_into(writer, writer->buffer[writer->buffered++], entry);
+	if (writer->buffered == LOG_BUFFER)
+		log_flush(writer);
 	for (size_t i = 0; i < finished_count; i++)
 		store_node(writer, &finished[i]);
 	return number;
+}
+
+/* log_replace: write a row in the place of another, with the same number. */
+void
+log_replace(LogWriter *writer, HeapTuple old, LogEntry *entry)
+{
+	TupleTableSlot *slot;
+	HeapTuple	tuple;
+
+	log_flush(writer);
+	slot = writer->buffer[0];
+	put_into(writer, slot, entry);
+	tuple = ExecFetchSlotHeapTuple(slot, false, NULL);
+	simple_heap_update(writer->entries, &old->t_self, tuple);
+	slot->tts_tid = tuple->t_self;
+	if (!HeapTupleIsHeapOnly(tuple))
+		(void) ExecInsertIndexTuples(writer->target, slot, writer->executor, false, false, NULL, NIL);
+	ExecClearTuple(slot);
+	ResetPerTupleExprContext(writer->executor);
 }
 
 /* log_written: how many entries this writer has appended. */
@@ -272,16 +374,16 @@ log_written(const LogWriter *writer)
 void
 log_finish(LogWriter *writer)
 {
+	log_flush(writer);
 	if (log_written(writer) > 0 || writer->state.tuple == NULL)
 	{
 		state_set(&writer->state, STATE_SIZE, Int64GetDatum((int64) writer->frontier.size));
 		state_set(&writer->state, STATE_INGESTED_AT, TimestampTzGetDatum(GetCurrentTimestamp()));
 		state_write(&writer->state, writer->states);
 	}
-	CatalogCloseIndexes(writer->entry_indexes);
 	CatalogCloseIndexes(writer->node_indexes);
 	table_close(writer->nodes, NoLock);
-	table_close(writer->entries, NoLock);
+	close_entries(writer);
 	table_close(writer->states, NoLock);
 }
 

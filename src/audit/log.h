@@ -20,7 +20,9 @@
 
 #include "access/htup.h"
 #include "catalog/indexing.h"
+#include "executor/tuptable.h"
 #include "lib/stringinfo.h"
+#include "nodes/execnodes.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 #include "utils/timestamp.h"
@@ -31,6 +33,7 @@
 #define LOG_GROUPS			6	/* of an entry's columns */
 #define LOG_SALT_BYTES		16	/* of a group */
 #define LOG_NODE_LEVEL		8	/* lowest level that seal.audit_node keeps */
+#define LOG_BUFFER			128 /* entries written at a time: some 5 pages */
 
 /* Columns of seal.audit_entry; those of seal.audit_change are the same up to the new values. */
 typedef enum EntryColumn
@@ -73,8 +76,15 @@ typedef struct LogWriter
 	Relation	states;
 	Relation	entries;
 	Relation	nodes;
-	CatalogIndexState entry_indexes;
 	CatalogIndexState node_indexes;
+	EState	   *executor;		/* what the executor needs to keep the indexes of entries */
+	ResultRelInfo *target;		/* entries */
+	TupleTableSlot *buffer[LOG_BUFFER]; /* entries that log_flush() writes */
+	int			buffered;
+	MemoryContext context;		/* of what lives as long as the writer */
+	StringInfoData scratch;
+	unsigned char seeds[LOG_BUFFER][LOG_SEED_BYTES];
+	int			seeds_left;
 	LogState	state;
 	MerkleFrontier frontier;
 	int64		begun;			/* size of the tree when it was opened */
@@ -97,6 +107,8 @@ extern void state_set(LogState *state, StateColumn column, Datum value);
 extern void state_write(LogState *state, Relation states);
 extern void log_begin(LogWriter *writer);
 extern int64 log_append(LogWriter *writer, LogEntry *entry);
+extern void log_flush(LogWriter *writer);
+extern void log_replace(LogWriter *writer, HeapTuple old, LogEntry *entry);
 extern int64 log_written(const LogWriter *writer);
 extern void log_finish(LogWriter *writer);
 extern Relation log_open(const char *table, LOCKMODE lockmode);

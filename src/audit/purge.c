@@ -43,10 +43,7 @@ empty_entry(LogWriter *writer, HeapTuple tuple, LogEntry *entry)
 	for (int i = ENTRY_AT; i < ENTRY_START; i++)
 		entry->nulls[i] = true;
 	entry->nulls[ENTRY_SALT] = true;
-	CatalogTupleUpdateWithInfo(writer->entries, &tuple->t_self,
-							   heap_form_tuple(RelationGetDescr(writer->entries),
-											   entry->values, entry->nulls),
-							   writer->entry_indexes);
+	log_replace(writer, tuple, entry);
 }
 
 /* keeps_names: without it, checkpoints under a name that the log had before would be of another log. */
