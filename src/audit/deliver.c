@@ -5,6 +5,7 @@
  * Floor 2.  A checkpoint counts as delivered when seal.checkpoint_command took
  * it, or at once where no command is set.  Only then is a segment removed that
  * it covers: until a copy of the root lies elsewhere, the segments are one.
+ * With seal.checkpoint_interval = 0 nobody waits for that.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -44,7 +45,7 @@ deliver_init(void)
 {
 	DefineCustomIntVariable("seal.checkpoint_interval",
 							"Time between two checkpoints of a log that grows.",
-							"0 means never, except on seal.checkpoint(); segments then stay until one was made.",
+							"0 means never, except on seal.checkpoint(); segments then go as soon as the log has what is in them.",
 							&checkpoint_interval, 60, 0, 86400, PGC_SIGHUP,
 							GUC_SUPERUSER_ONLY | GUC_UNIT_S | GUC_NOT_IN_SAMPLE,
 							NULL, NULL, NULL);
@@ -379,7 +380,9 @@ deliver_note(bool demanded)
 
 /*
  * deliver_remove_segments
- *		Those that are read and covered by a delivered checkpoint.
+ *		Those that are read and covered by a delivered checkpoint; where none is
+ *		ever due, those that are read: else they would fill seal.audit_max_size,
+ *		and reads be refused.
  *
  * On a standby, which takes the log as its primary writes it, the same holds;
  * there nobody can lock the log.  Returns how many were removed.
@@ -391,16 +394,18 @@ deliver_remove_segments(void)
 	Relation	states = log_open("audit_state", RecoveryInProgress() ? AccessShareLock : LOG_LOCK);
 	LogState	state;
 	ListCell   *cell;
+	int64		size;
 	int64		removed = 0;
 
 	state_read(&state, states, NULL);
 	table_close(states, NoLock);
+	size = checkpoint_interval > 0 ? state_number(&state, STATE_DELIVERED_SIZE) : state_size(&state);
 	audit_folder(folder, MyDatabaseId);
 	foreach(cell, ingest_files(folder))
 	{
 		SegmentFile *file = lfirst(cell);
 
-		if (!ingest_is_covered(file, state_number(&state, STATE_DELIVERED_SIZE)))
+		if (!ingest_is_covered(file, size))
 			continue;
 		audit_segment_remove(file->path);
 		removed++;

@@ -420,6 +420,29 @@ ingest_is_covered(const SegmentFile *file, int64 size)
 	return !file->open && read_so_far(&last, file) && last < size;
 }
 
+/* ingest_untouched: from how many of the last files the log has no record. */
+int
+ingest_untouched(List *files)
+{
+	LogTree		log;
+	Relation	sources;
+	int			count = 0;
+
+	tree_open(&log, SnapshotSelf);
+	sources = index_of(log.entries, ENTRY_SEGMENT + 1);
+	for (int i = list_length(files) - 1; i >= 0; i--)
+	{
+		SegmentFile *file = list_nth(files, i);
+
+		if (read_to(&file->id, &log, sources) > 0)
+			break;
+		count += file->problem == NULL;
+	}
+	index_close(sources, AccessShareLock);
+	tree_close(&log);
+	return count;
+}
+
 /* ----------
  * Records into entries
  * ----------

@@ -27,6 +27,7 @@ extern List *ingest_files(const char *folder);
 extern int64 ingest_batch(List *files, bool changes, int64 most);
 extern void ingest_set_record(LogEntry *entry, const AuditRecord *record);
 extern bool ingest_is_read(const SegmentFile *file);
+extern int	ingest_untouched(List *files);
 extern bool ingest_is_covered(const SegmentFile *file, int64 size);
 
 #endif							/* PGSEAL_INGEST_H */

@@ -8,6 +8,9 @@
  * between short transactions and never waits for one.  None runs in recovery
  * or during pg_upgrade.
  *
+ * A worker leaves the processor to the readers: between two batches it rests,
+ * holding nothing, as long as pace.c says, but not while somebody waits for it.
+ *
  * Shared, under the mutex: a slot for each database; `wanted` is set by whoever
  * writes, `demands` counted up by seal.checkpoint(), which then waits for
  * `served` to reach it.
@@ -37,14 +40,17 @@
 #include "storage/shmem.h"
 #include "storage/spin.h"
 #include "tcop/tcopprot.h"
+#include "tcop/utility.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #define SLOTS				256
-#define BATCH				1000	/* entries in one transaction: some 50 ms */
+#define BATCH				5000	/* entries in one transaction: some 40 ms */
+#define REST_LOOK			50		/* ms; is somebody waiting for the database? */
+#define LOOK_BETWEEN		1000	/* ms; is a checkpoint due while there is more to take in? */
 #define LONGEST_PAUSE		60		/* seconds, after failures */
-#define LOOK_AGAIN			60000	/* ms; COMMIT PREPARED wakes nobody */
+#define LOOK_AGAIN			60000	/* ms; a checkpoint may be due */
 #define DEMAND_TIMEOUT		60000	/* ms */
 
 typedef struct Slot
@@ -59,6 +65,7 @@ typedef struct Slot
 	uint64		demands;
 	uint64		served;
 	uint64		refused;		/* demands up to this one ended in the error */
+	Latch	   *worker;			/* NULL while there is none */
 	char		error[WORKER_ERROR_BYTES];	/* of the last run; empty: none */
 	int			undelivered;	/* failures of seal.checkpoint_command, in a row */
 	TimestampTz deliver_after;	/* no earlier, after such a failure */
@@ -78,6 +85,7 @@ static int	ingest_interval = 1000;
 static bool wake_at_commit = false;
 static shmem_request_hook_type prev_shmem_request_hook = NULL;
 static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
+static ProcessUtility_hook_type prev_utility_hook = NULL;
 static BackgroundWorkerHandle *handles[SLOTS];	/* the launcher's */
 
 PGDLLEXPORT void pgseal_log_launcher(Datum arg);
@@ -169,6 +177,28 @@ at_end(XactEvent event, void *arg)
 	if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PARALLEL_PRE_COMMIT &&
 		event != XACT_EVENT_PRE_PREPARE)
 		wake_at_commit = false;
+}
+
+/* commits_prepared: does a command make visible what was prepared? */
+static bool
+commits_prepared(const PlannedStmt *statement)
+{
+	return IsA(statement->utilityStmt, TransactionStmt) &&
+		castNode(TransactionStmt, statement->utilityStmt)->kind == TRANS_STMT_COMMIT_PREPARED;
+}
+
+/* wake_for_prepared: ProcessUtility_hook.  The session that prepared it may be long gone. */
+static void
+wake_for_prepared(PlannedStmt *statement, const char *query_string, bool read_only_tree,
+				  ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+				  DestReceiver *receiver, QueryCompletion *completion)
+{
+	ProcessUtility_hook_type next = prev_utility_hook ? prev_utility_hook : standard_ProcessUtility;
+	bool		wake = commits_prepared(statement);
+
+	(*next) (statement, query_string, read_only_tree, context, params, environment, receiver, completion);
+	if (wake)
+		audit_wake(MyDatabaseId);
 }
 
 /* ----------
@@ -443,22 +473,140 @@ worker_leave(void)
 	CommitTransactionCommand();
 }
 
-/* ingest_all: batch after batch, each in its transaction; false when the worker has to go. */
+/* demand_of: the last demand that was made; is any still unanswered? */
+static uint64
+demand_of(Slot *slot, bool *unanswered)
+{
+	uint64		demand;
+
+	SpinLockAcquire(&shared->mutex);
+	demand = slot->demands;
+	*unanswered = demand > Max(slot->served, slot->refused);
+	SpinLockRelease(&shared->mutex);
+	return demand;
+}
+
+/* is_demanded: does somebody wait for this worker? */
 static bool
-ingest_all(void)
+is_demanded(Slot *slot)
+{
+	bool		unanswered;
+
+	(void) demand_of(slot, &unanswered);
+	return unanswered;
+}
+
+/* follow_settings: a worker that rests may live long. */
+static void
+follow_settings(void)
+{
+	if (!ConfigReloadPending)
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+}
+
+/* rest: for so many milliseconds, unless somebody waits for this worker or for the database. */
+static void
+rest(Slot *slot, long duration)
+{
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), duration);
+	long		left;
+
+	while ((left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until)) > 0 &&
+		   !is_demanded(slot) && !worker_is_in_the_way())
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 Min(left, REST_LOOK), PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		follow_settings();
+	}
+}
+
+/* deliver: sign what is due, hand it over, remove what it covers; false when the worker has to go. */
+static bool
+deliver(bool demanded)
+{
+	if (!worker_enter())
+		return false;
+	deliver_checkpoint(demanded);
+	worker_leave();
+	if (!deliver_note(demanded) || !worker_enter())
+		return false;
+	deliver_remove_segments();
+	worker_leave();
+	return true;
+}
+
+/*
+ * deliver_between
+ *		What is due while there is more to take in; false when the worker has to go.
+ *
+ * Not after a failure in this run, and no more than a tenth of the time: a
+ * command that hangs must not keep records out of the log.
+ */
+static bool
+deliver_between(Slot *slot, TimestampTz *next_look)
+{
+	TimestampTz begun = GetCurrentTimestamp();
+
+	if (begun < *next_look || slot->error[0] != '\0')
+		return true;
+	if (!deliver(false))
+		return false;
+	*next_look = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+											 Max(LOOK_BETWEEN, 9 * TimestampDifferenceMilliseconds(begun, GetCurrentTimestamp())));
+	return true;
+}
+
+/*
+ * ingest_some
+ *		One batch in its transaction; false when the worker has to go.
+ *
+ *	share		out: of a processor, to go on with; 0 when everything was taken in
+ */
+static bool
+ingest_some(double *share)
 {
 	char		folder[MAXPGPATH];
-	int64		taken;
+	List	   *files;
 
-	(void) audit_flush();		/* a close waits for nobody; what is on the disk is taken in all the same */
+	if (!worker_enter())
+		return false;
 	audit_folder(folder, MyDatabaseId);
+	files = ingest_files(folder);
+	*share = 0;
+	if (ingest_batch(files, true, BATCH) >= BATCH)
+		*share = pace_share(ingest_untouched(files));
+	worker_leave();
+	return true;
+}
+
+/*
+ * ingest_all
+ *		Batch after batch; false when the worker has to go.
+ *
+ *	demand		out: the last demand that this serves
+ */
+static bool
+ingest_all(Slot *slot, uint64 *demand)
+{
+	TimestampTz next_look = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOOK_BETWEEN);
+	double		share;
+
 	do
 	{
-		if (!worker_enter())
+		TimestampTz begun = GetCurrentTimestamp();
+		bool		unanswered;
+
+		*demand = demand_of(slot, &unanswered);
+		(void) audit_flush();	/* a close waits for nobody; what is on the disk is taken in all the same */
+		if (!ingest_some(&share) || (share > 0 && !deliver_between(slot, &next_look)))
 			return false;
-		taken = ingest_batch(ingest_files(folder), true, BATCH);
-		worker_leave();
-	} while (taken >= BATCH);
+		if (share > 0)
+			rest(slot, pace_rest(begun, share));
+	} while (share > 0);
 	return true;
 }
 
@@ -491,16 +639,10 @@ flush_rest(void)
 
 /* work: everything that is due; false when the worker has to go. */
 static bool
-work(bool demanded)
+work(Slot *slot, uint64 *demand)
 {
-	if (!tell_start() || !ingest_all() || !worker_enter())
+	if (!tell_start() || !ingest_all(slot, demand) || !deliver(is_demanded(slot)))
 		return false;
-	deliver_checkpoint(demanded);
-	worker_leave();
-	if (!deliver_note(demanded) || !worker_enter())
-		return false;
-	deliver_remove_segments();
-	worker_leave();
 	flush_rest();
 	return true;
 }
@@ -540,12 +682,28 @@ fail(Slot *slot, MemoryContext context)
 	proc_exit(1);
 }
 
+/* set_worker: whom to wake when something is demanded. */
+static void
+set_worker(Slot *slot, Latch *latch)
+{
+	SpinLockAcquire(&shared->mutex);
+	slot->worker = latch;
+	SpinLockRelease(&shared->mutex);
+}
+
 /* step_back: somebody wants the database or the extension; come again later. */
 static void
 step_back(Slot *slot)
 {
 	tell_end(slot, true, 0, NULL);
 	audit_wake(slot->database);
+}
+
+/* worker_gone: on_shmem_exit. */
+static void
+worker_gone(int code, Datum arg)
+{
+	set_worker(&shared->slots[DatumGetInt32(arg)], NULL);
 }
 
 /* pgseal_log_worker: entry point of a worker; arg is the number of its slot. */
@@ -555,19 +713,17 @@ pgseal_log_worker(Datum arg)
 	Slot	   *slot = &shared->slots[DatumGetInt32(arg)];
 	MemoryContext context = CurrentMemoryContext;
 	uint64		demand;
-	bool		demanded;
 
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+	on_shmem_exit(worker_gone, arg);
 	BackgroundWorkerInitializeConnectionByOid(slot->database, InvalidOid, 0);
 	SetConfigOption("application_name", "pgseal log", PGC_USERSET, PGC_S_SESSION);
-	SpinLockAcquire(&shared->mutex);
-	demand = slot->demands;
-	demanded = demand > Max(slot->served, slot->refused);
-	SpinLockRelease(&shared->mutex);
+	set_worker(slot, MyLatch);
 	PG_TRY();
 	{
-		if (work(demanded))
+		if (work(slot, &demand))
 			tell_end(slot, true, demand, NULL);
 		else
 			step_back(slot);
@@ -640,22 +796,26 @@ worker_delivered(const char *problem)
 	SpinLockRelease(&shared->mutex);
 }
 
-/* call: a new demand, and the launcher; 0 when nobody can serve it. */
+/* call: a new demand; wakes the launcher, and a worker that rests; 0 when nobody can serve it. */
 static uint64
 call(void)
 {
 	Latch	   *launcher;
+	Latch	   *worker;
 	Slot	   *slot;
 	uint64		demand = 0;
 
 	SpinLockAcquire(&shared->mutex);
 	slot = slot_of(MyDatabaseId);
 	launcher = shared->launcher;
+	worker = slot != NULL ? slot->worker : NULL;
 	if (slot != NULL && launcher != NULL)
 		demand = ++slot->demands;
 	SpinLockRelease(&shared->mutex);
 	if (demand != 0)
 		SetLatch(launcher);
+	if (worker != NULL)
+		SetLatch(worker);
 	return demand;
 }
 
@@ -736,6 +896,8 @@ worker_init(void)
 	prev_shmem_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = start_memory;
 	RegisterXactCallback(at_end, NULL);
+	prev_utility_hook = ProcessUtility_hook;
+	ProcessUtility_hook = wake_for_prepared;
 	deliver_init();
 	if (!IsBinaryUpgrade)
 		register_launcher();

@@ -30,6 +30,10 @@ extern void worker_leave(void);
 extern void start_init(void);
 extern void start_tell(void);
 
+/* pace.c */
+extern double pace_share(int untouched);
+extern long pace_rest(TimestampTz begun, double share);
+
 /* deliver.c */
 extern void deliver_init(void);
 extern void deliver_checkpoint(bool demanded);

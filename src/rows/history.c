@@ -30,6 +30,7 @@ PG_FUNCTION_INFO_V1(pgseal_row_history);
 /*
  * Both tables in one statement: a row that is being numbered is in one of
  * them.  Every name and operator is qualified, as this runs as the owner.
+ * audit_entry_row and audit_entry_moved_row are the indexes for it.
  */
 static const char history_query[] =
 "SELECT entry, at, action, login_role, session_role, role, actor, purpose, address, application,"
@@ -43,7 +44,8 @@ static const char history_query[] =
 "          FROM seal.audit_change) AS log"
 "  WHERE relation OPERATOR(pg_catalog.=) $1"
 "    AND (row_key OPERATOR(pg_catalog.=) $2"
-"         OR detail OPERATOR(pg_catalog.=) ('new key '::pg_catalog.text OPERATOR(pg_catalog.||) $2))"
+"         OR detail OPERATOR(pg_catalog.=) ('new key '::pg_catalog.text OPERATOR(pg_catalog.||) $2)"
+"            AND detail OPERATOR(pg_catalog.~~) 'new key %')"
 "    AND action OPERATOR(pg_catalog.=) ANY ('{insert,update,delete}'::pg_catalog.text[])"
 "  ORDER BY entry NULLS LAST, place";
 
