@@ -48,6 +48,7 @@ COMMENT ON TABLE seal.audit_entry IS
 -- For the questions of an auditor, who asks about a time; it costs an entry next to nothing.
 CREATE INDEX audit_entry_at ON seal.audit_entry USING brin (at);
 COMMENT ON INDEX seal.audit_entry_at IS 'entries of a time';
+
 -- What seal.row_history() asks for; records of reads are in neither.
 CREATE INDEX audit_entry_row ON seal.audit_entry (relation, row_key) WHERE row_key IS NOT NULL;
 COMMENT ON INDEX seal.audit_entry_row IS 'the history of a row';
