@@ -198,8 +198,7 @@ envelope_to_text(char *text, size_t text_size, const unsigned char *bytes, size_
 	if (text_size <= ENVELOPE_TEXT_PREFIX_LEN)
 		sodium_misuse();
 	memcpy(text, ENVELOPE_TEXT_PREFIX, ENVELOPE_TEXT_PREFIX_LEN);
-	sodium_bin2base64(text + ENVELOPE_TEXT_PREFIX_LEN, text_size - ENVELOPE_TEXT_PREFIX_LEN,
-					  bytes, len, TEXT_VARIANT);
+	bytes_to_base64url(text + ENVELOPE_TEXT_PREFIX_LEN, text_size - ENVELOPE_TEXT_PREFIX_LEN, bytes, len);
 }
 
 /*
