@@ -255,6 +255,19 @@ follow_clone(Form_pg_trigger trigger)
 		add_trigger(trigger->tgrelid, false);
 }
 
+/*
+ * note_end
+ *		A watch ends with its trigger for rows.
+ *
+ * The other trigger goes right after it, or by itself: then that is told too.
+ */
+static void
+note_end(Form_pg_trigger trigger)
+{
+	if (TRIGGER_FOR_ROW(trigger->tgtype) || OidIsValid(find_trigger(trigger->tgrelid, true).oid))
+		note_trigger("unwatch", trigger);
+}
+
 /* follow_trigger: one of ours was made, changed, or is about to go. */
 static void
 follow_trigger(ObjectAccessType access, Oid trigger)
@@ -265,14 +278,14 @@ follow_trigger(ObjectAccessType access, Oid trigger)
 	if (row == NULL || !is_ours((Form_pg_trigger) GETSTRUCT(row)))
 		return;
 	form = (Form_pg_trigger) GETSTRUCT(row);
-	if (access == OAT_POST_CREATE && OidIsValid(form->tgparentid))
-		follow_clone(form);
-	else if (access == OAT_POST_CREATE)
-		note_trigger("watch", form);
-	else if (access == OAT_POST_ALTER)
+	if (access == OAT_POST_ALTER)
 		note_trigger("change_watch", form);
-	else
-		note_trigger("unwatch", form);
+	else if (access == OAT_DROP)
+		note_end(form);
+	else if (OidIsValid(form->tgparentid))
+		follow_clone(form);
+	else if (TRIGGER_FOR_ROW(form->tgtype))
+		note_trigger("watch", form);
 }
 
 /* follow_object: object_access_hook.  Whoever was here first goes first. */

@@ -35,7 +35,9 @@ SELECT seal.watch('patient');
 SELECT seal.watch('result');
 GRANT ALL ON patient, result TO lab_app;
 SQL
-like(log_since($node, $offset), qr/pgseal: admin watch table=public\.patient trigger=0_seal_audit enabled=A login=lab_owner/, 'a watch is noted');
+my $noted = log_since($node, $offset);
+like($noted, qr/pgseal: admin watch table=public\.patient trigger=0_seal_audit enabled=A login=lab_owner/, 'a watch is noted');
+is(scalar(() = $noted =~ /pgseal: admin watch table=public\.patient/g), 1, 'once');
 $offset = -s $node->logfile;
 as_role($node, 'lab_owner', 'ALTER TABLE patient DISABLE TRIGGER USER');
 like(log_since($node, $offset), qr/pgseal: admin change_watch table=public\.patient trigger=0_seal_audit enabled=D login=lab_owner/, 'so is one that is switched off');
@@ -43,6 +45,12 @@ as_role($node, 'lab_owner', q{SELECT seal.watch('patient')});
 $offset = -s $node->logfile;
 as_role($node, 'lab_owner', 'CREATE TABLE gone (id integer); SELECT seal.watch(\'gone\'); DROP TABLE gone');
 like(log_since($node, $offset), qr/pgseal: admin unwatch table=public\.gone trigger=0_seal_audit /, 'and one that goes with its table');
+$offset = -s $node->logfile;
+as_role($node, 'lab_owner', q{CREATE TABLE left_alone (id integer); SELECT seal.watch('left_alone'); SELECT seal.unwatch('left_alone')});
+is(scalar(() = log_since($node, $offset) =~ /pgseal: admin unwatch table=public\.left_alone/g), 1, 'and, once, one that ends');
+$offset = -s $node->logfile;
+as_role($node, 'lab_owner', q{SELECT seal.watch('left_alone'); DROP TRIGGER "0_seal_audit_truncate" ON left_alone; DROP TABLE left_alone});
+like(log_since($node, $offset), qr/pgseal: admin unwatch table=public\.left_alone trigger=0_seal_audit_truncate /, 'and one of half a watch');
 
 as_role($node, 'lab_app', q{INSERT INTO patient VALUES (1, 'CANARY-PLAIN-OF-LOG', 'asthma'); INSERT INTO result VALUES (1, 1, 'positive')});
 is($node->safe_psql('postgres', $recorded), "insert|1|lab_app\ninsert|[1, 1]|lab_app", 'writes are recorded');
