@@ -75,9 +75,19 @@ log_settings(void)
  * ----------
  */
 
+/* set_names: of the columns that are recorded, null for all of them, and of their keys. */
+static void
+set_names(Change *change, const ChosenNames *names)
+{
+	if (names->columns != (Datum) 0)
+		change_set(change, CHANGE_COLUMNS, names->columns);
+	if (names->keys != (Datum) 0)
+		change_set(change, CHANGE_KEYS, names->keys);
+}
+
 /* record_whole: INSERT or DELETE of a row. */
 static void
-record_whole(const Watched *watched, const char *action, ChangeColumn image, TupleTableSlot *slot)
+record_whole(Watched *watched, const char *action, ChangeColumn image, TupleTableSlot *slot)
 {
 	Change		change;
 
@@ -85,8 +95,7 @@ record_whole(const Watched *watched, const char *action, ChangeColumn image, Tup
 	slot_getallattrs(slot);
 	change_set_text(&change, CHANGE_ACTION, action);
 	change_set_text(&change, CHANGE_ROW_KEY, row_key(watched, slot));
-	change_set(&change, CHANGE_KEYS, row_key_names(watched, NULL));
-	change_set(&change, CHANGE_COLUMNS, row_column_names(watched, NULL));
+	set_names(&change, row_names(watched, NULL));
 	change_set(&change, image, row_image(watched, slot, NULL));
 	change_store(&change, watched);
 }
@@ -105,7 +114,7 @@ set_row_key(Change *change, const Watched *watched, TupleTableSlot *old_slot, Tu
 
 /* record_update: what changed, and nothing but that. */
 static void
-record_update(const Watched *watched, TupleTableSlot *old_slot, TupleTableSlot *new_slot)
+record_update(Watched *watched, TupleTableSlot *old_slot, TupleTableSlot *new_slot)
 {
 	bool	   *changed = palloc(sizeof(bool) * Max(watched->column_count, 1));
 	Change		change;
@@ -118,8 +127,7 @@ record_update(const Watched *watched, TupleTableSlot *old_slot, TupleTableSlot *
 	else
 		change_set_text(&change, CHANGE_ROW_KEY, row_key(watched, old_slot));
 	change_set_text(&change, CHANGE_ACTION, "update");
-	change_set(&change, CHANGE_KEYS, row_key_names(watched, changed));
-	change_set(&change, CHANGE_COLUMNS, row_column_names(watched, changed));
+	set_names(&change, row_names(watched, changed));
 	change_set(&change, CHANGE_OLD, row_image(watched, old_slot, changed));
 	change_set(&change, CHANGE_NEW, row_image(watched, new_slot, changed));
 	change_store(&change, watched);
@@ -138,7 +146,7 @@ record_truncate(const Watched *watched)
 
 /* record_event: by kind. */
 static void
-record_event(const TriggerData *trigger, const Watched *watched)
+record_event(const TriggerData *trigger, Watched *watched)
 {
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		record_whole(watched, "insert", CHANGE_NEW, trigger->tg_trigslot);
@@ -177,24 +185,19 @@ trigger_called(FunctionCallInfo fcinfo)
 	return trigger;
 }
 
-/*
- * seal.audit() returns trigger
- *
- * What is known of the table is kept for the query.
- */
+/* seal.audit() returns trigger */
 Datum
 pgseal_audit(PG_FUNCTION_ARGS)
 {
 	const TriggerData *trigger = trigger_called(fcinfo);
 	PrintSettings session = print_settings();
 	PrintSettings ours = log_settings();
+	Watched    *watched = watched_of(trigger->tg_relation);
 
-	if (fcinfo->flinfo->fn_extra == NULL)
-		fcinfo->flinfo->fn_extra = watched_read(trigger->tg_relation, fcinfo->flinfo->fn_mcxt);
 	set_print_settings(&ours);
 	PG_TRY();
 	{
-		record_event(trigger, fcinfo->flinfo->fn_extra);
+		record_event(trigger, watched);
 	}
 	PG_FINALLY();
 	{

@@ -10,25 +10,24 @@
  *------------------------------------------------------------------------*/
 #include "rows/internal.h"
 
-#include "access/table.h"
 #include "access/xact.h"
 #include "audit/audit.h"
-#include "catalog/indexing.h"
-#include "commands/sequence.h"
 #include "common/ip.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
 #define ADDRESS_LOCAL	"local"
 
-/* Who writes, as read for the last row; in the memory of its transaction. */
+/* Who writes, as read for the last row; texts in TopMemoryContext. */
 typedef struct Who
 {
-	LocalTransactionId xid;
+	bool		known;
 	Oid			login;
 	Oid			session;
 	Oid			role;
@@ -73,9 +72,15 @@ change_set_text(Change *change, ChangeColumn column, const char *text)
 static Datum
 role_text(Oid role)
 {
-	const char *name = GetUserNameFromId(role, true);
+	char		number[MAXINT8LEN + 1];
+	char	   *name = GetUserNameFromId(role, true);
+	Datum		text;
 
-	return CStringGetTextDatum(name != NULL ? name : psprintf("%u", role));
+	snprintf(number, sizeof(number), "%u", role);
+	text = CStringGetTextDatum(name != NULL ? name : number);
+	if (name != NULL)
+		pfree(name);
+	return text;
 }
 
 /* login_role: who logged in; a background worker works for its session's role. */
@@ -94,12 +99,14 @@ address_text(void)
 	SockAddr	client = MyBEEntry->st_clientaddr;
 	char		host[NI_MAXHOST];
 	char		port[NI_MAXSERV];
+	char		both[NI_MAXHOST + NI_MAXSERV];
 
 	if ((client.addr.ss_family != AF_INET && client.addr.ss_family != AF_INET6) ||
 		pg_getnameinfo_all(&client.addr, client.salen, host, sizeof(host), port, sizeof(port),
 						   NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return CStringGetTextDatum(ADDRESS_LOCAL);
-	return CStringGetTextDatum(psprintf("%s:%s", host, port));
+	snprintf(both, sizeof(both), "%s:%s", host, port);
+	return CStringGetTextDatum(both);
 }
 
 /* text_is: is this text that string? */
@@ -116,28 +123,44 @@ text_is(Datum text, const char *string)
 static bool
 who_is_known(void)
 {
-	return who.xid == compat_local_xid() && who.role == GetUserId() &&
+	return who.known && who.role == GetUserId() &&
 		who.session == GetSessionUserId() && who.login == login_role() &&
 		text_is(who.application, application_name);
 }
 
-/* learn_who: read it, for the rest of the transaction. */
+/* set_text: one of the texts. */
+static void
+set_text(Datum *text, Datum value)
+{
+	if (*text != (Datum) 0)
+		pfree(DatumGetPointer(*text));
+	*text = value;
+}
+
+/* learn_who: read it, until a role is renamed or another one writes. */
 static void
 learn_who(void)
 {
-	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+	MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
 
-	who.xid = InvalidLocalTransactionId;
-	who.login = login_role();
+	who.known = true;
+	who.login = InvalidOid;		/* until all is read */
 	who.session = GetSessionUserId();
 	who.role = GetUserId();
-	who.login_role = role_text(who.login);
-	who.session_role = role_text(who.session);
-	who.role_name = role_text(who.role);
-	who.address = address_text();
-	who.application = CStringGetTextDatum(application_name);
-	who.xid = compat_local_xid();
+	set_text(&who.login_role, role_text(login_role()));
+	set_text(&who.session_role, role_text(who.session));
+	set_text(&who.role_name, role_text(who.role));
+	set_text(&who.address, address_text());
+	set_text(&who.application, CStringGetTextDatum(application_name));
+	who.login = login_role();
 	MemoryContextSwitchTo(before);
+}
+
+/* forget_who: syscache callback of roles. */
+static void
+forget_who(Datum arg, int cache_id, uint32 hash)
+{
+	who.known = false;
 }
 
 /* set_who: the columns that say who. */
@@ -160,29 +183,24 @@ set_who(Change *change)
 
 /*
  * change_store
- *		Complete the row and write it.
- *
- * The number is drawn while the row that changed is locked, so the numbers of
- * one row follow its history.
+ *		Complete the row, which is written with the next ones.
  */
 void
 change_store(Change *change, const Watched *watched)
 {
-	Relation	table = table_open(watched->change_table, RowExclusiveLock);
-	HeapTuple	tuple;
-
-	if (RelationGetNumberOfAttributes(table) != CHANGE_COUNT)
-		elog(ERROR, "seal.audit_change has %d columns", RelationGetNumberOfAttributes(table));
 	set_who(change);
-	change_set(change, CHANGE_ID, Int64GetDatum(nextval_internal(watched->change_sequence, false)));
 	change_set(change, CHANGE_AT, TimestampTzGetDatum(GetCurrentTimestamp()));
 	change_set_text(change, CHANGE_OUTCOME, "ok");
 	change_set(change, CHANGE_XID, FullTransactionIdGetDatum(GetTopFullTransactionId()));
-	change_set_text(change, CHANGE_RELATION, watched->relation);
-	change_set_text(change, CHANGE_WHAT, watched->partition);
-	tuple = heap_form_tuple(RelationGetDescr(table), change->values, change->nulls);
-	CatalogTupleInsert(table, tuple);
-	heap_freetuple(tuple);
-	table_close(table, NoLock);
+	change_set(change, CHANGE_RELATION, watched->relation);
+	if (watched->is_partition)
+		change_set(change, CHANGE_WHAT, watched->partition);
+	pending_add(watched, change);
 	audit_wake_at_commit();
+}
+
+void
+change_init(void)
+{
+	CacheRegisterSyscacheCallback(AUTHOID, forget_who, (Datum) 0);
 }

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "types/types.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -80,7 +81,7 @@ read_log(const char *relation, Datum row_key)
 	SetUserIdAndSecContext(caller, context);
 }
 
-/* open_value: one value of an image, where the caller may read it. */
+/* open_value: one value of an image, where the caller may read it; otherwise it stays an envelope. */
 static void
 open_value(JsonbValue *value)
 {
@@ -95,23 +96,68 @@ open_value(JsonbValue *value)
 	value->val.string.len = strlen(plain);
 }
 
-/* open_image: the same object with values that are open, as text; the others stay envelopes. */
+/* push_member: a key and a value. */
+static void
+push_member(JsonbParseState **state, JsonbValue *key, JsonbValue *value)
+{
+	(void) pushJsonbValue(state, WJB_KEY, key);
+	(void) pushJsonbValue(state, WJB_VALUE, value);
+}
+
+/* push_plain: what the object of the plain values has. */
+static void
+push_plain(JsonbParseState **state, char *json)
+{
+	Jsonb	   *object = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+	JsonbIterator *iterator = JsonbIteratorInit(&object->root);
+	JsonbValue	key;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
+	{
+		if (token != WJB_KEY)
+			continue;
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		push_member(state, &key, &value);
+	}
+}
+
+/* push_opened: one member of an image. */
+static void
+push_opened(JsonbParseState **state, JsonbValue *key, JsonbValue *value)
+{
+	char	   *plain = NULL;
+
+	if (key->val.string.len == strlen(IMAGE_PLAIN))
+		plain = image_show(value->val.string.val, value->val.string.len);
+	else
+		open_value(value);
+	if (plain != NULL)
+		push_plain(state, plain);
+	else
+		push_member(state, key, value);
+}
+
+/* open_image: an object of the values that are open, as texts; the others stay envelopes. */
 static Datum
 open_image(Datum image)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(&DatumGetJsonbP(image)->root);
 	JsonbParseState *state = NULL;
-	JsonbValue *result = NULL;
+	JsonbValue	key;
 	JsonbValue	value;
 	JsonbIteratorToken token;
 
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
 	{
-		if (token == WJB_VALUE)
-			open_value(&value);
-		result = pushJsonbValue(&state, token, token == WJB_KEY || token == WJB_VALUE ? &value : NULL);
+		if (token != WJB_KEY)
+			continue;
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		push_opened(&state, &key, &value);
 	}
-	return JsonbPGetDatum(JsonbValueToJsonb(result));
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 
 /* give_row: one row of the result; its last two columns are the images. */

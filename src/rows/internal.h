@@ -32,26 +32,48 @@ typedef struct Change
 	bool		nulls[CHANGE_COUNT];
 } Change;
 
+/* How a plain column becomes text. */
+typedef enum Print
+{
+	PRINT_BY_TYPE,				/* its output function */
+	PRINT_INTEGER,				/* in JSON a number, when it stands in the key of a row */
+	PRINT_TEXT
+} Print;
+
 /* One column of a watched table. */
 typedef struct WatchedColumn
 {
 	int			place;			/* in a slot, from 0 */
 	const char *name;
+	int			name_len;
 	Datum		name_text;
+	const char *member;			/* its name in JSON, and a colon */
+	int			member_len;
 	bool		by_value;
 	int16		len;			/* typlen */
 	bool		sealed;
 	int			key;			/* of a sealed column: which of Watched.keys */
-	bool		number;			/* its text is a number of JSON */
-	FmgrInfo	output;			/* of a column that is not sealed */
+	Print		print;			/* these two: of a column that is not sealed */
+	FmgrInfo	output;
 } WatchedColumn;
 
-/* What the trigger knows of its table, for one query. */
+/* Names of some columns, and of the keys that they are sealed with: text[], or 0 for null. */
+typedef struct ChosenNames
+{
+	Datum		columns;
+	Datum		keys;
+} ChosenNames;
+
+/* What the trigger knows of its table. */
 typedef struct Watched
 {
-	const char *relation;		/* as people name it: the partitioned table that is watched */
-	const char *partition;		/* where the row lies, or NULL */
+	MemoryContext context;		/* holds all of this */
+	Oid			logical;		/* the table that is watched: of a partition, its ancestor */
+	Datum		relation;		/* its name, as people write it */
+	Datum		partition;		/* where the row lies; only when that is another table */
+	bool		is_partition;
 	Oid			change_table;
+	TupleDesc	change_desc;	/* a copy */
 	Oid			change_sequence;
 	int			column_count;
 	WatchedColumn *columns;		/* in the order of the keys of a jsonb object */
@@ -59,26 +81,39 @@ typedef struct Watched
 	WatchedColumn **row_key;
 	int			key_count;
 	Datum	   *keys;			/* names of the keys of sealed columns, as text */
+	bool		all_known;
+	ChosenNames all_names;
+	bool		last_known;
+	ChosenNames last_names;		/* of last_chosen, what the last UPDATE changed */
+	bool	   *last_chosen;
 } Watched;
 
+/* The key under which an image has its plain values; no column has it as its name. */
+#define IMAGE_PLAIN		""
+
 /* watched.c */
+extern void watched_init(void);
 extern Oid	watch_function(void);
 extern Oid	watch_logical_relation(Relation relation);
 extern char *watch_relation_name(Oid relation);
-extern Watched *watched_read(Relation relation, MemoryContext context);
+extern Watched *watched_of(Relation relation);
 extern bool watched_has_row_key(Relation relation);
 
 /* change.c */
+extern void change_init(void);
 extern void change_start(Change *change);
 extern void change_set(Change *change, ChangeColumn column, Datum value);
 extern void change_set_text(Change *change, ChangeColumn column, const char *text);
 extern void change_store(Change *change, const Watched *watched);
 
+/* pending.c */
+extern void pending_init(void);
+extern void pending_add(const Watched *watched, Change *change);
+
 /* rowimage.c */
 extern char *row_key(const Watched *watched, TupleTableSlot *slot);
 extern Datum row_image(const Watched *watched, TupleTableSlot *slot, const bool *chosen);
-extern Datum row_column_names(const Watched *watched, const bool *chosen);
-extern Datum row_key_names(const Watched *watched, const bool *chosen);
+extern const ChosenNames *row_names(Watched *watched, const bool *chosen);
 extern bool row_changes(bool *changed, const Watched *watched, TupleTableSlot *old_slot, TupleTableSlot *new_slot);
 
 /* watch.c */

@@ -2,8 +2,9 @@
  * rowimage.c
  *		A row as the log of writes keeps it: its key, and its values.
  *
- * Floor 5.  Values become a jsonb object of envelopes by column: sealed ones as
- * they are stored, plain ones sealed under key audit.  A null stays null.
+ * Floor 5.  Values become a jsonb object of envelopes by column, sealed ones as
+ * they are stored.  The plain ones are one envelope, of an object by column
+ * again, under the empty key, which no column has as its name.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -17,8 +18,16 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 
+/* A jsonb object that is being written. */
+typedef struct ImageWriter
+{
+	StringInfoData bytes;
+	int			count;			/* keys and values so far */
+	Size		total;			/* their bytes */
+} ImageWriter;
+
 /* ----------
- * Values
+ * What changed
  * ----------
  */
 
@@ -63,50 +72,188 @@ row_changes(bool *changed, const Watched *watched, TupleTableSlot *old_slot, Tup
 	return moved;
 }
 
-/* set_value: of a pair of the object. */
-static void
-set_value(JsonbValue *json, WatchedColumn *column, TupleTableSlot *slot)
-{
-	Datum		value = slot->tts_values[column->place];
-	char	   *image;
+/* ----------
+ * The plain values
+ * ----------
+ */
 
-	if (slot->tts_isnull[column->place])
+/* append_string: a string of JSON. */
+static void
+append_string(StringInfo json, const char *bytes, int len)
+{
+	bool		quiet = true;
+
+	for (int i = 0; i < len && quiet; i++)
+		quiet = (unsigned char) bytes[i] >= ' ' && bytes[i] != '"' && bytes[i] != '\\';
+	if (!quiet)
 	{
-		json->type = jbvNull;
+		escape_json(json, pnstrdup(bytes, len));
 		return;
 	}
-	image = column->sealed ? image_keep(value) : image_seal(OutputFunctionCall(&column->output, value));
-	json->type = jbvString;
-	json->val.string.val = image;
-	json->val.string.len = strlen(image);
+	appendStringInfoChar(json, '"');
+	appendBinaryStringInfo(json, bytes, len);
+	appendStringInfoChar(json, '"');
+}
+
+/* integer_of: what a column of a type of integers holds. */
+static int64
+integer_of(const WatchedColumn *column, Datum value)
+{
+	if (column->len == sizeof(int16))
+		return DatumGetInt16(value);
+	return column->len == sizeof(int32) ? DatumGetInt32(value) : DatumGetInt64(value);
+}
+
+/* append_text: what the column holds, as its type prints it; integers and texts without a call. */
+static void
+append_text(StringInfo json, WatchedColumn *column, Datum value)
+{
+	char		digits[MAXINT8LEN + 1];
+	struct varlena *held;
+	char	   *text;
+
+	switch (column->print)
+	{
+		case PRINT_INTEGER:
+			append_string(json, digits, pg_lltoa(integer_of(column, value), digits));
+			break;
+		case PRINT_TEXT:
+			held = PG_DETOAST_DATUM_PACKED(value);
+			append_string(json, VARDATA_ANY(held), VARSIZE_ANY_EXHDR(held));
+			break;
+		case PRINT_BY_TYPE:
+			text = OutputFunctionCall(&column->output, value);
+			append_string(json, text, strlen(text));
+			break;
+	}
+}
+
+/* append_member: a plain column in the object of them. */
+static void
+append_member(StringInfo json, WatchedColumn *column, TupleTableSlot *slot)
+{
+	appendBinaryStringInfo(json, column->member, column->member_len);
+	if (slot->tts_isnull[column->place])
+		appendBinaryStringInfo(json, "null", 4);
+	else
+		append_text(json, column, slot->tts_values[column->place]);
+	appendStringInfoChar(json, ',');
+}
+
+/* seal_plain: the chosen plain columns as one envelope; NULL when there are none. */
+static struct varlena *
+seal_plain(const Watched *watched, TupleTableSlot *slot, const bool *chosen)
+{
+	StringInfoData json;
+	int			empty;
+
+	initStringInfo(&json);
+	image_start(&json);
+	appendStringInfoChar(&json, '{');
+	empty = json.len;
+	for (int i = 0; i < watched->column_count; i++)
+		if (!watched->columns[i].sealed && (chosen == NULL || chosen[i]))
+			append_member(&json, &watched->columns[i], slot);
+	if (json.len == empty)
+		return NULL;
+	json.data[json.len - 1] = '}';
+	return image_seal(&json);
+}
+
+/* ----------
+ * The image
+ *
+ * A jsonb as PostgreSQL stores it, written at once: building it of values takes
+ * as long as all else that is done for a row.
+ * ----------
+ */
+
+/* add_entry: the next key or value, which ends where it ends. */
+static void
+add_entry(ImageWriter *writer, uint32 kind, Size len)
+{
+	JEntry	   *entries = (JEntry *) (writer->bytes.data + offsetof(Jsonb, root.children));
+
+	writer->total += len;
+	if (writer->total > JENTRY_OFFLENMASK)
+		error_raise(SEAL_E_TOO_LONG, "jsonb");
+	if (writer->count % JB_OFFSET_STRIDE == 0)
+		entries[writer->count] = kind | JENTRY_HAS_OFF | (uint32) writer->total;
+	else
+		entries[writer->count] = kind | (uint32) len;
+	writer->count++;
+}
+
+static void
+add_key(ImageWriter *writer, const char *name, int len)
+{
+	appendBinaryStringInfo(&writer->bytes, name, len);
+	add_entry(writer, JENTRY_ISSTRING, len);
+}
+
+static void
+add_envelope(ImageWriter *writer, const struct varlena *sealed)
+{
+	int			len = image_append(&writer->bytes, sealed);
+
+	add_entry(writer, JENTRY_ISSTRING, len);
+}
+
+/* start_image: an object of so many pairs. */
+static void
+start_image(ImageWriter *writer, int pairs)
+{
+	Size		head = offsetof(Jsonb, root.children) + sizeof(JEntry) * 2 * pairs;
+
+	initStringInfo(&writer->bytes);
+	enlargeStringInfo(&writer->bytes, head);
+	writer->bytes.len = head;
+	((Jsonb *) writer->bytes.data)->root.header = JB_FOBJECT | pairs;
+	writer->count = 0;
+	writer->total = 0;
+}
+
+/* add_value: of a sealed column. */
+static void
+add_value(ImageWriter *writer, const WatchedColumn *column, TupleTableSlot *slot)
+{
+	Datum		value = slot->tts_values[column->place];
+
+	if (slot->tts_isnull[column->place])
+		add_entry(writer, JENTRY_ISNULL, 0);
+	else
+		add_envelope(writer, PG_DETOAST_DATUM_PACKED(value));
 }
 
 /*
  * row_image
  *		A jsonb object of the chosen columns; NULL: all.
  *
- * The columns are in the order of the object's keys already.
+ * The columns are in the order of the object's keys already, and the empty key
+ * comes before them.
  */
 Datum
 row_image(const Watched *watched, TupleTableSlot *slot, const bool *chosen)
 {
-	JsonbValue	object;
-	JsonbPair  *pair;
+	struct varlena *plain = seal_plain(watched, slot, chosen);
+	WatchedColumn **sealed = palloc(sizeof(WatchedColumn *) * Max(watched->column_count, 1));
+	int			count = 0;
+	ImageWriter writer;
 
-	object.type = jbvObject;
-	object.val.object.nPairs = 0;
-	object.val.object.pairs = palloc(sizeof(JsonbPair) * Max(watched->column_count, 1));
 	for (int i = 0; i < watched->column_count; i++)
-	{
-		if (chosen != NULL && !chosen[i])
-			continue;
-		pair = &object.val.object.pairs[object.val.object.nPairs++];
-		pair->key.type = jbvString;
-		pair->key.val.string.val = unconstify(char *, watched->columns[i].name);
-		pair->key.val.string.len = strlen(watched->columns[i].name);
-		set_value(&pair->value, &watched->columns[i], slot);
-	}
-	return JsonbPGetDatum(JsonbValueToJsonb(&object));
+		if (watched->columns[i].sealed && (chosen == NULL || chosen[i]))
+			sealed[count++] = &watched->columns[i];
+	start_image(&writer, count + (plain != NULL));
+	if (plain != NULL)
+		add_key(&writer, IMAGE_PLAIN, 0);
+	for (int i = 0; i < count; i++)
+		add_key(&writer, sealed[i]->name, sealed[i]->name_len);
+	if (plain != NULL)
+		add_envelope(&writer, plain);
+	for (int i = 0; i < count; i++)
+		add_value(&writer, sealed[i], slot);
+	SET_VARSIZE(writer.bytes.data, writer.bytes.len);
+	return PointerGetDatum(writer.bytes.data);
 }
 
 /* ----------
@@ -114,29 +261,33 @@ row_image(const Watched *watched, TupleTableSlot *slot, const bool *chosen)
  * ----------
  */
 
-/* text_array: some texts as a text[]. */
+/* text_array: some texts as a text[], in the memory of the table's knowledge. */
 static Datum
-text_array(Datum *texts, int count)
+text_array(const Watched *watched, Datum *texts, int count)
 {
-	return PointerGetDatum(construct_array(texts, count, TEXTOID, -1, false, TYPALIGN_INT));
+	MemoryContext before = MemoryContextSwitchTo(watched->context);
+	ArrayType  *array = construct_array(texts, count, TEXTOID, -1, false, TYPALIGN_INT);
+
+	MemoryContextSwitchTo(before);
+	return PointerGetDatum(array);
 }
 
-/* row_column_names: of the chosen columns; NULL: of all. */
-Datum
-row_column_names(const Watched *watched, const bool *chosen)
+/* column_names: of the chosen columns. */
+static Datum
+column_names(const Watched *watched, const bool *chosen)
 {
 	Datum	   *names = palloc(sizeof(Datum) * Max(watched->column_count, 1));
 	int			count = 0;
 
 	for (int i = 0; i < watched->column_count; i++)
-		if (chosen == NULL || chosen[i])
+		if (chosen[i])
 			names[count++] = watched->columns[i].name_text;
-	return text_array(names, count);
+	return text_array(watched, names, count);
 }
 
-/* row_key_names: of the keys that the chosen columns are sealed with; NULL: of all columns. */
-Datum
-row_key_names(const Watched *watched, const bool *chosen)
+/* key_names: of the keys that the chosen columns are sealed with; 0 when none is; NULL: of all columns. */
+static Datum
+key_names(const Watched *watched, const bool *chosen)
 {
 	Datum	   *names = palloc(sizeof(Datum) * Max(watched->column_count, 1));
 	bool	   *used = palloc0(sizeof(bool) * Max(watched->column_count, 1));
@@ -148,7 +299,49 @@ row_key_names(const Watched *watched, const bool *chosen)
 	for (int i = 0; i < watched->key_count; i++)
 		if (used[i])
 			names[count++] = watched->keys[i];
-	return text_array(names, count);
+	return count > 0 ? text_array(watched, names, count) : (Datum) 0;
+}
+
+/* free_names: of the UPDATE before. */
+static void
+free_names(ChosenNames *names)
+{
+	if (names->columns != (Datum) 0)
+		pfree(DatumGetPointer(names->columns));
+	if (names->keys != (Datum) 0)
+		pfree(DatumGetPointer(names->keys));
+	names->columns = (Datum) 0;
+	names->keys = (Datum) 0;
+}
+
+/*
+ * row_names
+ *		Of the columns that an UPDATE changed, and of their keys.
+ *
+ * NULL: of a whole row, whose columns need not be named.  The next UPDATE will
+ * mostly change the same columns: so they are kept.  Valid until the next call.
+ */
+const ChosenNames *
+row_names(Watched *watched, const bool *chosen)
+{
+	Size		len = sizeof(bool) * watched->column_count;
+
+	if (chosen == NULL)
+	{
+		if (!watched->all_known)
+			watched->all_names.keys = key_names(watched, NULL);
+		watched->all_known = true;
+		return &watched->all_names;
+	}
+	if (watched->last_known && memcmp(watched->last_chosen, chosen, len) == 0)
+		return &watched->last_names;
+	watched->last_known = false;
+	free_names(&watched->last_names);
+	watched->last_names.columns = column_names(watched, chosen);
+	watched->last_names.keys = key_names(watched, chosen);
+	memcpy(watched->last_chosen, chosen, len);
+	watched->last_known = true;
+	return &watched->last_names;
 }
 
 /* ----------
@@ -161,8 +354,15 @@ static char *
 part_text(WatchedColumn *column, TupleTableSlot *slot)
 {
 	Datum		value = slot->tts_values[column->place];
+	char	   *digits;
 
-	return column->sealed ? image_name(value) : OutputFunctionCall(&column->output, value);
+	if (column->sealed)
+		return image_name(value);
+	if (column->print != PRINT_INTEGER)
+		return OutputFunctionCall(&column->output, value);
+	digits = palloc(MAXINT8LEN + 1);
+	pg_lltoa(integer_of(column, value), digits);
+	return digits;
 }
 
 /*
@@ -187,7 +387,7 @@ row_key(const Watched *watched, TupleTableSlot *slot)
 		char	   *part = part_text(watched->row_key[i], slot);
 
 		appendStringInfoString(&text, i == 0 ? "[" : ", ");
-		if (watched->row_key[i]->number)
+		if (watched->row_key[i]->print == PRINT_INTEGER)
 			appendStringInfoString(&text, part);
 		else
 			escape_json(&text, part);

@@ -4,7 +4,7 @@
 CREATE FUNCTION seal.audit() RETURNS trigger
   AS 'MODULE_PATHNAME', 'pgseal_audit' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION seal.audit() IS
-  'trigger that seal.watch() installs: records each row written, and each TRUNCATE, in the transaction that wrote it; plain values are sealed under key audit; 39P01, 55000';
+  'trigger that seal.watch() installs: records each row written, and each TRUNCATE, in the transaction that wrote it; the plain values of a row are sealed together under key audit; 39P01, 55000';
 
 CREATE FUNCTION seal.watch(relation regclass) RETURNS void
   AS 'MODULE_PATHNAME', 'pgseal_watch' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

@@ -311,5 +311,8 @@ watch_init(void)
 void
 rows_init(void)
 {
+	watched_init();
+	change_init();
+	pending_init();
 	watch_init();
 }

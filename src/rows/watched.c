@@ -2,8 +2,8 @@
  * watched.c
  *		What the audit trigger must know of its table.
  *
- * Floor 5.  Read once per query and table: the query's lock on the table keeps
- * it true.
+ * Floor 5.  Kept until the table, its schema or the ring changes; the lock of
+ * the query that writes keeps it true meanwhile.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -11,6 +11,7 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -18,12 +19,30 @@
 #include "keys/keys.h"
 #include "types/types.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 
 #define WATCH_FUNCTION		"audit"
 #define CHANGE_TABLE		"audit_change"
 #define CHANGE_SEQUENCE		"audit_change_id_seq"
+
+/* A table in the cache. */
+typedef struct Known
+{
+	Oid			relation;
+	Watched    *watched;
+	uint64		ring;			/* ring_stamp() then: the names of keys */
+} Known;
+
+static HTAB *cache = NULL;
+static Known *last = NULL;		/* of the last row; NULL when that must be looked up */
+static uint64 changes = 0;		/* how many there were that an entry may not know of */
+static List *outdated = NIL;	/* contexts, in use until the end of the transaction */
 
 /* watch_function: OID of seal.audit(); InvalidOid when there is none. */
 Oid
@@ -127,16 +146,34 @@ key_number(Watched *watched, uint32 key_id)
 	return watched->key_count++;
 }
 
-/* is_number_type: does its text stand in JSON without quotes? */
-static bool
-is_number_type(Oid type)
+/* print_of: how values of a type become text. */
+static Print
+print_of(Oid type)
 {
-	return type == INT2OID || type == INT4OID || type == INT8OID;
+	if (type == INT2OID || type == INT4OID || type == INT8OID)
+		return PRINT_INTEGER;
+	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID ? PRINT_TEXT : PRINT_BY_TYPE;
+}
+
+/* name_column: its name in all forms that are needed of it. */
+static void
+name_column(WatchedColumn *column, const char *name)
+{
+	StringInfoData member;
+
+	initStringInfo(&member);
+	escape_json(&member, name);
+	appendStringInfoChar(&member, ':');
+	column->name = pstrdup(name);
+	column->name_len = strlen(name);
+	column->name_text = CStringGetTextDatum(name);
+	column->member = member.data;
+	column->member_len = member.len;
 }
 
 /* read_column: one live column. */
 static void
-read_column(WatchedColumn *column, Watched *watched, Form_pg_attribute attribute, MemoryContext context)
+read_column(WatchedColumn *column, Watched *watched, Form_pg_attribute attribute)
 {
 	int32		typmod = attribute->atttypmod;
 	Oid			base = getBaseTypeAndTypmod(attribute->atttypid, &typmod);
@@ -144,11 +181,10 @@ read_column(WatchedColumn *column, Watched *watched, Form_pg_attribute attribute
 	bool		is_varlena;
 
 	column->place = attribute->attnum - 1;
-	column->name = pstrdup(NameStr(attribute->attname));
-	column->name_text = CStringGetTextDatum(column->name);
+	name_column(column, NameStr(attribute->attname));
 	column->by_value = attribute->attbyval;
 	column->len = attribute->attlen;
-	column->number = is_number_type(base);
+	column->print = print_of(base);
 	column->sealed = sealed_kind_of_type(base) != SEALED_NONE;
 	if (column->sealed)
 	{
@@ -156,7 +192,7 @@ read_column(WatchedColumn *column, Watched *watched, Form_pg_attribute attribute
 		return;
 	}
 	getTypeOutputInfo(attribute->atttypid, &output, &is_varlena);
-	fmgr_info_cxt(output, &column->output, context);
+	fmgr_info_cxt(output, &column->output, watched->context);
 }
 
 /* compare_columns: as jsonb orders the keys of an object, the short ones first. */
@@ -175,14 +211,14 @@ compare_columns(const void *a, const void *b)
 
 /* read_columns: the live ones, in the order of a jsonb object. */
 static void
-read_columns(Watched *watched, TupleDesc desc, MemoryContext context)
+read_columns(Watched *watched, TupleDesc desc)
 {
 	watched->columns = palloc0(sizeof(WatchedColumn) * Max(desc->natts, 1));
 	watched->keys = palloc(sizeof(Datum) * Max(desc->natts, 1));
+	watched->last_chosen = palloc(sizeof(bool) * Max(desc->natts, 1));
 	for (int i = 0; i < desc->natts; i++)
 		if (!TupleDescAttr(desc, i)->attisdropped)
-			read_column(&watched->columns[watched->column_count++], watched,
-						TupleDescAttr(desc, i), context);
+			read_column(&watched->columns[watched->column_count++], watched, TupleDescAttr(desc, i));
 	qsort(watched->columns, watched->column_count, sizeof(WatchedColumn), compare_columns);
 }
 
@@ -258,21 +294,167 @@ read_row_key(Watched *watched, Relation relation)
 	ReleaseSysCache(row);
 }
 
-/* watched_read: everything, in the given context. */
-Watched *
-watched_read(Relation relation, MemoryContext context)
+/* ----------
+ * Keeping it
+ * ----------
+ */
+
+/* read_log_table: where changes are written. */
+static void
+read_log_table(Watched *watched)
 {
+	Relation	table = table_open(seal_relation_oid(CHANGE_TABLE), AccessShareLock);
+
+	if (RelationGetNumberOfAttributes(table) != CHANGE_COUNT)
+		elog(ERROR, "seal.audit_change has %d columns", RelationGetNumberOfAttributes(table));
+	watched->change_table = RelationGetRelid(table);
+	watched->change_desc = CreateTupleDescCopy(RelationGetDescr(table));
+	watched->change_sequence = seal_relation_oid(CHANGE_SEQUENCE);
+	table_close(table, AccessShareLock);
+}
+
+/* read_table: everything, in a context of its own. */
+static Watched *
+read_table(Relation relation)
+{
+	MemoryContext context = AllocSetContextCreate(CacheMemoryContext, "pgseal watched table", ALLOCSET_SMALL_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
 	Watched    *watched = palloc0(sizeof(Watched));
-	Oid			logical = watch_logical_relation(relation);
 
-	watched->relation = watch_relation_name(logical);
-	if (logical != RelationGetRelid(relation))
-		watched->partition = watch_relation_name(RelationGetRelid(relation));
-	watched->change_table = seal_relation_oid(CHANGE_TABLE);
-	watched->change_sequence = seal_relation_oid(CHANGE_SEQUENCE);
-	read_columns(watched, RelationGetDescr(relation), context);
+	watched->context = context;
+	watched->logical = watch_logical_relation(relation);
+	watched->relation = CStringGetTextDatum(watch_relation_name(watched->logical));
+	watched->is_partition = watched->logical != RelationGetRelid(relation);
+	if (watched->is_partition)
+		watched->partition = CStringGetTextDatum(watch_relation_name(RelationGetRelid(relation)));
+	read_log_table(watched);
+	read_columns(watched, RelationGetDescr(relation));
 	read_row_key(watched, relation);
 	MemoryContextSwitchTo(before);
 	return watched;
+}
+
+/* keep_until_end: of the transaction; a trigger that is running may use it. */
+static void
+keep_until_end(const Watched *watched)
+{
+	MemoryContext before = MemoryContextSwitchTo(CacheMemoryContext);
+
+	outdated = lappend(outdated, watched->context);
+	MemoryContextSwitchTo(before);
+}
+
+/* forget: an entry of the cache. */
+static void
+forget(Known *known)
+{
+	keep_until_end(known->watched);
+	hash_search(cache, &known->relation, HASH_REMOVE, NULL);
+	last = NULL;
+}
+
+/* concerns: does a change of a relation make what is known of a table untrue? */
+static bool
+concerns(Oid relation, const Known *known)
+{
+	return !OidIsValid(relation) || known->relation == relation ||
+		known->watched->logical == relation || known->watched->change_table == relation;
+}
+
+/* forget_relation: relcache callback. */
+static void
+forget_relation(Datum arg, Oid relation)
+{
+	HASH_SEQ_STATUS status;
+	Known	   *known;
+
+	changes++;
+	hash_seq_init(&status, cache);
+	while ((known = hash_seq_search(&status)) != NULL)
+		if (concerns(relation, known))
+			forget(known);
+}
+
+/* forget_all: syscache callback of schemas, which have names, too. */
+static void
+forget_all(Datum arg, int cache_id, uint32 hash)
+{
+	forget_relation(arg, InvalidOid);
+}
+
+/* free_outdated: XactCallback; no trigger is running any more. */
+static void
+free_outdated(XactEvent event, void *arg)
+{
+	ListCell   *cell;
+
+	if (outdated == NIL || event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
+		event == XACT_EVENT_PRE_PREPARE)
+		return;
+	foreach(cell, outdated)
+		MemoryContextDelete(lfirst(cell));
+	list_free(outdated);
+	outdated = NIL;
+}
+
+/* start_cache: on the first use. */
+static void
+start_cache(void)
+{
+	HASHCTL		info = {.keysize = sizeof(Oid), .entrysize = sizeof(Known)};
+
+	if (CacheMemoryContext == NULL)
+		CreateCacheMemoryContext();
+	info.hcxt = CacheMemoryContext;
+	cache = hash_create("pgseal watched tables", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_all, (Datum) 0);
+}
+
+/* learn: read a table, and keep that unless it may have changed meanwhile. */
+static Watched *
+learn(Relation relation)
+{
+	Oid			oid = RelationGetRelid(relation);
+	uint64		before = changes;
+	Watched    *watched = read_table(relation);
+	uint64		ring = ring_stamp();
+	bool		found;
+
+	if (changes != before)
+	{
+		keep_until_end(watched);
+		return watched;
+	}
+	last = hash_search(cache, &oid, HASH_ENTER, &found);
+	last->watched = watched;
+	last->ring = ring;
+	return watched;
+}
+
+/*
+ * watched_of
+ *		What is known of a table that the query has locked.
+ *
+ * Valid until the end of the transaction.
+ */
+Watched *
+watched_of(Relation relation)
+{
+	Oid			oid = RelationGetRelid(relation);
+	uint64		ring = ring_stamp();
+
+	if (cache == NULL)
+		start_cache();
+	if (last == NULL || last->relation != oid)
+		last = hash_search(cache, &oid, HASH_FIND, NULL);
+	if (last != NULL && last->ring != ring)
+		forget(last);
+	return last != NULL ? last->watched : learn(relation);
+}
+
+void
+watched_init(void)
+{
+	RegisterXactCallback(free_outdated, NULL);
 }

@@ -30,7 +30,6 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#define JSONB_PAYLOAD_VERSION	1
 
 /* ----------
  * Clear bytes

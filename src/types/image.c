@@ -2,8 +2,8 @@
  * image.c
  *		Values as the log of writes keeps them: text forms of envelopes.
  *
- * Floor 4.  A sealed value is kept as it is stored, without a key.  The text of
- * a plain value is sealed under key audit.
+ * Floor 4.  A sealed value is kept as it is stored, without a key.  The plain
+ * values of a row are a JSON object of their texts, sealed under key audit.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -11,27 +11,41 @@
 
 #include "utils/lsyscache.h"
 
-/* image_seal: the text of a plain value in the encoding of the database, sealed. */
-char *
-image_seal(const char *text)
+/* image_start: begin the JSON text of plain values that image_seal() will seal. */
+void
+image_start(StringInfo json)
 {
-	PlainBytes	payload;
-	struct varlena *sealed;
-	char	   *image;
-
-	plain_borrow(&payload, text, strlen(text), NULL);
-	text_to_payload(&payload);
-	sealed = value_seal_audit(sealed_type(SEALED_TEXT), &payload);
-	image = text_from_sealed(sealed);
-	pfree(sealed);
-	return image;
+	appendStringInfoChar(json, JSONB_PAYLOAD_VERSION);
 }
 
-/* image_keep: the envelope that is stored. */
-char *
-image_keep(Datum value)
+/*
+ * image_seal
+ *		Seal what was begun by image_start(), JSON in the encoding of the database.
+ *
+ * All plain values of a row are one envelope: that costs little more than one
+ * value, and tells nobody which of them is long or null.
+ */
+struct varlena *
+image_seal(const StringInfoData *json)
 {
-	return text_from_sealed(PG_DETOAST_DATUM_PACKED(value));
+	PlainBytes	payload;
+
+	plain_borrow(&payload, json->data, json->len, NULL);
+	text_to_payload(&payload);
+	return value_seal_audit(sealed_type(SEALED_JSONB), &payload);
+}
+
+/* image_append: the text form of an envelope; how many characters it has. */
+int
+image_append(StringInfo text, const struct varlena *sealed)
+{
+	size_t		len = VARSIZE_ANY_EXHDR(sealed);
+	size_t		text_len = envelope_text_len(len);
+
+	enlargeStringInfo(text, text_len);
+	envelope_to_text(text->data + text->len, text_len + 1, (const unsigned char *) VARDATA_ANY(sealed), len);
+	text->len += text_len;
+	return text_len;
 }
 
 /*

@@ -21,6 +21,7 @@
 
 #define PLAIN_SMALL_BYTES	64
 #define PAYLOAD_MAX_BYTES	((size_t) 512 * 1024 * 1024)
+#define JSONB_PAYLOAD_VERSION 1		/* first byte of a payload of sealed_jsonb */
 #define TOKEN_NEVER			0x80	/* over the kind in a token: made of what equals no value of the type */
 
 /*

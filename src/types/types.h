@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "crypto/crypto.h"
+#include "lib/stringinfo.h"
 
 /* The type byte of an envelope.  Never renumber: envelopes are for decades. */
 typedef enum SealedKind
@@ -52,8 +53,9 @@ extern const char *sealed_type_name(SealedKind kind);
 extern Opening sealed_opening(Oid function);
 
 /* image.c: values as the log of writes keeps them, all of them text forms of envelopes */
-extern char *image_seal(const char *text);	/* a plain value, under key audit; 55000 without a root */
-extern char *image_keep(Datum value);	/* a sealed value as it is stored */
+extern void image_start(StringInfo json);
+extern struct varlena *image_seal(const StringInfoData *json);	/* plain values, under key audit; 55000 without a root */
+extern int	image_append(StringInfo text, const struct varlena *sealed);
 extern char *image_name(Datum value);	/* the same for equal values, where the key is searchable */
 extern char *image_show(const char *text, size_t len);	/* clear text; NULL without the right or the key */
 

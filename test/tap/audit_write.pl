@@ -88,7 +88,7 @@ $subscriber->wait_for_subscription_sync($node, 'sub');
 as_role($node, 'lab_app', q{UPDATE patient SET ward = 'x'; INSERT INTO patient VALUES (2); DELETE FROM patient WHERE id = 2; TRUNCATE patient});
 $node->wait_for_catchup('sub');
 is($subscriber->safe_psql('postgres', "SELECT action, row_key, columns FROM $log WHERE $writes ORDER BY entry, id"),
-	join("\n", 'insert|1|{id,note,ward}', 'update|1|{ward}', 'insert|2|{id,note,ward}', 'delete|2|{id,note,ward}', 'truncate||'), 'what replication writes is recorded');
+	join("\n", 'insert|1|', 'update|1|{ward}', 'insert|2|', 'delete|2|', 'truncate||'), 'what replication writes is recorded');
 $subscriber->stop;
 
 # Two-phase commit, and a crash ----------------------------------------------------------------------
