@@ -119,17 +119,18 @@ SELECT count(*) AS none FROM recorded;
 SET ROLE regress_rows_owner;
 CREATE FUNCTION ladder() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NEW.ward = 'outer' THEN
-    BEGIN
-      UPDATE patient SET ward = 'undone' WHERE id = NEW.id;
-      RAISE division_by_zero;
-    EXCEPTION WHEN division_by_zero THEN
-      UPDATE patient SET ward = 'handled' WHERE id = NEW.id;
-    END;
+  IF NEW.ward = 'undone' THEN
+    RAISE division_by_zero;
+  ELSIF NEW.ward = 'outer' THEN
     BEGIN
       UPDATE patient SET ward = 'inner' WHERE id = NEW.id;
     EXCEPTION WHEN division_by_zero THEN
       NULL;
+    END;
+    BEGIN
+      UPDATE patient SET ward = 'undone' WHERE id = NEW.id;
+    EXCEPTION WHEN division_by_zero THEN
+      UPDATE patient SET ward = 'handled' WHERE id = NEW.id;
     END;
   END IF;
   RETURN NULL;
