@@ -87,30 +87,35 @@ $primary->wait_for_catchup($standby);
 
 # Each start that is killed leaves a segment as it was allocated: 16 MB.
 my $refused = '';
+my @given;
 foreach my $start (1 .. 6)
 {
-	$refused = error_of($standby, 'lab_app', "SET application_name = 'standby'; SELECT seal.reveal(note) FROM patient");
+	$refused = error_of($standby, 'lab_app', "SET application_name = 'standby$start'; SELECT seal.reveal(note) FROM patient");
 	last if $refused ne '';
+	push @given, "standby$start";
 	kill_and_start($standby);
 }
 like($refused, qr/^53100: .*seal\.audit_max_size/, 'segments that nobody takes in fill the folder of a standby');
-my $reads = scalar(grep { $_->{action} eq 'open' } records($standby, application => 'standby'));
-cmp_ok($reads, '>', 1, 'with records of what was read there');
+# What was refused may still be recorded later, when there is room.
+sub in_segments { return scalar map { grep { $_->{action} eq 'open' } records($standby, application => $_) } @given; }
+my $reads = in_segments();
+my $each = join ' ', map { '1' } @given;
+is($reads, scalar @given, 'with records of what was read there');
 like(error_of($standby, 'postgres', q{SELECT seal.ingest_segments('/tmp')}), qr/^25006: /, 'which it cannot take in itself');
 run_sql($standby, 'SELECT seal.remove_segments()');
-is(scalar(grep { $_->{action} eq 'open' } records($standby, application => 'standby')), $reads, 'what the log has not is not removed');
+is(in_segments(), $reads, 'what the log has not is not removed');
 cmp_ok(run_sql($standby, 'SELECT seal.audit_unread()'), '>=', $reads, 'its status tells of them');
 my $fed = copy_of($standby, 'from_standby');
 run_sql($primary, "SELECT seal.ingest_segments('$fed')");
-is(taken($primary, 'standby'), $reads, 'fed to the primary they are in the log');
+is(taken($primary, @given), $each, 'fed to the primary they are in the log');
 $primary->wait_for_catchup($standby);
 run_sql($standby, 'SELECT seal.remove_segments()');
-is(scalar(grep { $_->{action} eq 'open' } records($standby, application => 'standby')), $reads, 'before a checkpoint covers them they stay');
+is(in_segments(), $reads, 'before a checkpoint covers them they stay');
 checkpoint($primary);
 $primary->wait_for_catchup($standby);
 like(error_of($standby, 'lab_app', 'SELECT seal.remove_segments()'), qr/^42501: /, 'not everybody removes segments');
 cmp_ok(run_sql($standby, 'SELECT seal.remove_segments()'), '>=', $reads, 'then they can be removed');
-is(scalar(grep { $_->{action} eq 'open' } records($standby, application => 'standby')), 0, 'and are gone');
+is(in_segments(), 0, 'and are gone');
 reads($standby, 'after', 1);
 is(verified($_), 't||', 'the log verifies') foreach $primary, $standby;
 
@@ -151,7 +156,7 @@ my %left = map { $_ => 1 } @left;
 is(scalar(grep { $left{$_} && !-e $standby->data_dir . "/pg_seal/5/$_" } @files), 0, 'pg_rewind leaves no segment that the new primary has not');
 ok((grep { !$left{$_} } @files), 'and removes those of the old one');
 run_sql($standby, "SELECT seal.ingest_segments('$old_segments')");
-is(taken($standby, 'primary', 'standby', 'after', 'unread', 'in recovery', 'promoted'), "2 $reads 1 3 4 1", 'a copy made before is fed: nothing is lost or doubled');
+is(taken($standby, 'primary', @given, 'after', 'unread', 'in recovery', 'promoted'), "2 $each 1 3 4 1", 'a copy made before is fed: nothing is lost or doubled');
 is(run_sql($standby, "SELECT seal.ingest_segments('$old_segments') + seal.ingest_segments('$fed')"), '0', 'fed twice it adds nothing');
 my $after = checkpoint($standby);
 is(verified($standby, $after), 't||', 'the log verifies');
@@ -170,7 +175,7 @@ is(verified($primary, $after), 't||', 'the log verifies on the old primary, now 
 $standby->stop('fast');
 $primary->promote;
 checkpoint($primary);
-is(taken($primary, 'primary', 'standby', 'after', 'unread', 'in recovery', 'promoted', 'rewound'), "2 $reads 1 3 4 1 2", 'promoted again, it has every read once');
+is(taken($primary, 'primary', @given, 'after', 'unread', 'in recovery', 'promoted', 'rewound'), "2 $each 1 3 4 1 2", 'promoted again, it has every read once');
 is(run_sql($primary, q{SELECT count(*) FROM seal.audit_entry WHERE what = 'new_origin'}), '2', 'the log had two other names');
 is(verified($primary, $_), 't||', 'and verifies with every checkpoint') foreach $before, $after;
 is(findings($primary), '0', 'no record is found torn or altered');
