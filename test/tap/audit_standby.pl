@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $primary = new_node('one', allows_streaming => 1,
-	conf => "seal.ingest_interval = '20ms'\nseal.checkpoint_interval = 0\nseal.audit_max_size = 64MB\nwal_log_hints = on\nwal_keep_size = 200MB\nmax_wal_senders = 5\n");
+	conf => "seal.ingest_interval = '20ms'\nseal.checkpoint_interval = '1h'\nseal.audit_max_size = 64MB\nwal_log_hints = on\nwal_keep_size = 200MB\nmax_wal_senders = 5\n");
 
 sub run_sql { return $_[0]->safe_psql('postgres', $_[1]); }
 
