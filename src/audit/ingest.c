@@ -799,6 +799,24 @@ take_file(Ingest *ingest, const SegmentFile *file)
  * ----------
  */
 
+/*
+ * refuse_forged
+ *		Enter in its place that a change is none.
+ *
+ * A superuser can insert what he likes; an entry that tells of a purge, or of
+ * another name of the log, would have verification believe him.
+ */
+static void
+refuse_forged(LogEntry *entry)
+{
+	char	   *action = entry->nulls[ENTRY_ACTION] ? "" : TextDatumGetCString(entry->values[ENTRY_ACTION]);
+
+	if (audit_action_of_name(action) <= AUDIT_TRUNCATE)
+		return;
+	entry_clear(entry);
+	set_finding(entry, "forged_change", psprintf("a change says that it is: %s", action));
+}
+
 /* take_change: one row of seal.audit_change becomes an entry. */
 static void
 take_change(Ingest *ingest, Relation changes, HeapTuple tuple)
@@ -807,6 +825,7 @@ take_change(Ingest *ingest, Relation changes, HeapTuple tuple)
 
 	entry_clear(&entry);
 	heap_deform_tuple(tuple, RelationGetDescr(changes), entry.values, entry.nulls);
+	refuse_forged(&entry);
 	append(ingest, &entry);
 	simple_heap_delete(changes, &tuple->t_self);
 }

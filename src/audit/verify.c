@@ -110,7 +110,8 @@ note_meaning(Verify *verify, const LogEntry *entry)
 {
 	int64		before;
 
-	if (text_is(entry, ENTRY_WHAT, "new_origin") && !entry->nulls[ENTRY_DETAIL] && entry->nulls[ENTRY_START])
+	if (text_is(entry, ENTRY_ACTION, "admin") && text_is(entry, ENTRY_WHAT, "new_origin") &&
+		!entry->nulls[ENTRY_DETAIL] && entry->nulls[ENTRY_START])
 		note_origin(verify, entry);
 	if (text_is(entry, ENTRY_ACTION, "purge") && !entry->nulls[ENTRY_DETAIL] && entry->nulls[ENTRY_START] &&
 		sscanf(TextDatumGetCString(entry->values[ENTRY_DETAIL]), "before=" INT64_FORMAT, &before) == 1)

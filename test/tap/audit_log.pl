@@ -262,4 +262,15 @@ sql('SELECT seal.checkpoint()');
 $export = sql('SELECT seal.export_audit()') . "\n";
 like(outside($export), qr/^verified: /, 'and verifies outside');
 
+# What stands in seal.audit_change and is no write is told as forged, and speaks for no purge and no name.
+sql(q{INSERT INTO seal.audit_change (at, action, outcome, what, detail) VALUES
+	(now(), 'purge', 'ok', 'purge_audit', 'before=999999'), (now(), 'admin', 'ok', 'new_origin', 'pgseal/1/1/1/0000000000000000 5')});
+$later = sql('SELECT seal.checkpoint()');
+is(sql(q{SELECT string_agg(concat_ws(' ', action, outcome, detail), ', ' ORDER BY entry) FROM seal.audit_entry WHERE what = 'forged_change'}),
+	'admin XX001 a change says that it is: purge, admin XX001 a change says that it is: admin', 'what is no write of a row is told as forged');
+is(sql("SELECT intact FROM seal.verify_audit('$later')"), 't', 'the log verifies');
+tampered('emptied after a forged purge', "UPDATE seal.audit_entry SET action = NULL, at = NULL, outcome = NULL, login_role = NULL, session_role = NULL, role = NULL, actor = NULL,
+	purpose = NULL, address = NULL, application = NULL, xid = NULL, statement = NULL, relation = NULL, row_key = NULL, subject = NULL, keys = NULL, what = NULL, detail = NULL,
+	values_opened = NULL, subjects_opened = NULL, rows_returned = NULL, repeated = NULL, statement_digest = NULL, salt = NULL WHERE entry = $size", $size);
+
 done_testing();
