@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #include "common/file_perm.h"
+#include "common/string.h"
 #include "storage/fd.h"
 #include "utils/timestamp.h"
 
 #define ZEROS_BYTES		(64 * 1024)
+#define NEW_SUFFIX		".new"
 
 char	   *audit_directory = NULL;
 bool		audit_sync = true;
@@ -162,7 +164,7 @@ write_head(int fd, const AuditSegmentId *id)
 	return fill(fd) && put(fd, head, sizeof(head), 0) && file_sync(fd);
 }
 
-/* make_file: allocated ahead, with its head; nothing is left behind when that fails. */
+/* make_file: allocated ahead, with its head. */
 static bool
 make_file(const char *path, const AuditSegmentId *id)
 {
@@ -175,10 +177,26 @@ make_file(const char *path, const AuditSegmentId *id)
 	made = write_head(fd, id);
 	error = errno;
 	close(fd);
-	if (!made)
-		(void) unlink(path);
 	errno = error;
 	return made;
+}
+
+/* make_segment: what has its name is whole, whoever looks and whenever the server ends; nothing is left behind when that fails. */
+static bool
+make_segment(const AuditSegmentId *id)
+{
+	char		path[MAXPGPATH];
+	char		new_path[MAXPGPATH + sizeof(NEW_SUFFIX)];
+	int			error;
+
+	file_path(path, id);
+	snprintf(new_path, sizeof(new_path), "%s" NEW_SUFFIX, path);
+	if (make_file(new_path, id) && rename(new_path, path) == 0)
+		return true;
+	error = errno;
+	(void) unlink(new_path);
+	errno = error;
+	return false;
 }
 
 /* fits_size: is there room below seal.audit_max_size for another segment? */
@@ -200,13 +218,11 @@ SealError
 file_create(const AuditSegmentId *id)
 {
 	char		folder[MAXPGPATH];
-	char		path[MAXPGPATH];
 
 	if (!fits_size())
 		return SEAL_E_AUDIT_LIMIT;
 	audit_folder(folder, id->database);
-	file_path(path, id);
-	if (!make_folder(root_folder()) || !make_folder(folder) || !make_file(path, id))
+	if (!make_folder(root_folder()) || !make_folder(folder) || !make_segment(id))
 		return error_of(errno);
 	pg_atomic_fetch_add_u64(&audit_shared->bytes_on_disk, SEGMENT_BYTES);
 	if (!sync_folder(folder) || !sync_folder(root_folder()))
@@ -271,9 +287,27 @@ bytes_in(const char *folder)
 	return bytes;
 }
 
-/* file_bytes_of_all: what the segments of all databases take; asked once, when the server starts. */
+/* remove_unfinished: segments that were being made when the server ended. */
+static void
+remove_unfinished(const char *folder)
+{
+	DIR		   *entries = AllocateDir(folder);
+	struct dirent *entry;
+
+	while ((entry = ReadDirExtended(entries, folder, LOG)) != NULL)
+	{
+		char		path[MAXPGPATH];
+
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (pg_str_endswith(entry->d_name, NEW_SUFFIX) && unlink(path) != 0)
+			ereport(LOG, (errcode_for_file_access(), errmsg("could not remove file \"%s\": %m", path)));
+	}
+	FreeDir(entries);
+}
+
+/* file_start: clears up after the server before, and returns what the segments of all databases take. */
 uint64
-file_bytes_of_all(void)
+file_start(void)
 {
 	DIR		   *entries;
 	struct dirent *entry;
@@ -289,7 +323,10 @@ file_bytes_of_all(void)
 
 		snprintf(folder, sizeof(folder), "%s/%s", root_folder(), entry->d_name);
 		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name))
+		{
+			remove_unfinished(folder);
 			bytes += bytes_in(folder);
+		}
 	}
 	FreeDir(entries);
 	return bytes;

@@ -137,13 +137,8 @@ is_of_this_start(const SegmentFile *file)
 	return memcmp(file->id.start, audit_start(), AUDIT_START_BYTES) == 0;
 }
 
-/*
- * mark_open
- *		The last segment of this start is being written, or was just made to be.
- *
- * One behind it that has no head yet is being made, and left out.
- */
-static List *
+/* mark_open: the last segment of this start is being written, or was just made to be. */
+static void
 mark_open(List *files)
 {
 	ListCell   *cell;
@@ -159,15 +154,6 @@ mark_open(List *files)
 	}
 	if (last != NULL)
 		last->open = true;
-	foreach(cell, files)
-	{
-		SegmentFile *file = lfirst(cell);
-
-		if (is_of_this_start(file) && file->problem != NULL &&
-			(last == NULL || file->id.number > last->id.number))
-			files = foreach_delete_current(files, cell);
-	}
-	return files;
 }
 
 /*
@@ -193,7 +179,8 @@ ingest_files(const char *folder)
 	}
 	FreeDir(dir);
 	list_sort(files, compare_files);
-	return mark_open(files);
+	mark_open(files);
+	return files;
 }
 
 /* ----------

@@ -69,7 +69,7 @@ fill_memory(void)
 	pg_atomic_init_u32(&audit_shared->last_number, 0);
 	pg_atomic_init_u64(&audit_shared->last_serial, 0);
 	pg_atomic_init_u64(&audit_shared->last_statement, 0);
-	pg_atomic_init_u64(&audit_shared->bytes_on_disk, file_bytes_of_all());
+	pg_atomic_init_u64(&audit_shared->bytes_on_disk, file_start());
 	pg_atomic_init_u64(&audit_shared->next_settling, 0);
 	pg_atomic_init_u32(&audit_shared->writer_sleeps, 0);
 	pg_atomic_init_u32(&audit_shared->writer_polls, 0);

@@ -107,7 +107,7 @@ extern SealError file_create(const AuditSegmentId *id);
 extern int	file_open(const AuditSegmentId *id);
 extern bool file_sync(int fd);
 extern void file_cut(const AuditSegmentId *id, uint32 size);
-extern uint64 file_bytes_of_all(void);
+extern uint64 file_start(void);
 extern void file_lock_directory(void);
 
 /* write.c */

@@ -6,6 +6,7 @@
  *		full		ENOSPC for allocation
  *		unwritable	EIO for writing
  *		unsynced	EIO for fdatasync
+ *		killed		SIGKILL once, when the space of a new segment is taken
  *		room BYTES FOLDER	ENOSPC for what would make FOLDER larger
  *
  * SPDX-License-Identifier: PostgreSQL
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,8 +109,14 @@ int
 posix_fallocate(int fd, off_t offset, off_t len)
 {
 	int			(*next) (int, off_t, off_t) = (int (*) (int, off_t, off_t)) dlsym(RTLD_NEXT, "posix_fallocate");
+	int			error = fails(fd, "full") || is_full(fd, offset + len) ? ENOSPC : next(fd, offset, len);
 
-	return fails(fd, "full") || is_full(fd, offset + len) ? ENOSPC : next(fd, offset, len);
+	if (fails(fd, "killed"))
+	{
+		unlink(getenv("SEAL_FAULTS"));
+		kill(getpid(), SIGKILL);
+	}
+	return error;
 }
 
 ssize_t

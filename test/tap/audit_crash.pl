@@ -159,18 +159,26 @@ sub scanning
 	return ($session, $pid);
 }
 
-# kill_backend SESSION, PID: kill -9, and the server comes back.
-sub kill_backend
+# comes_back OFFSET: the server, after it crashed with so much in its log.
+sub comes_back
 {
-	my ($session, $pid) = @_;
-	my $offset = -s $node->logfile;
-	kill 'KILL', $pid or die "could not kill $pid: $!";
+	my ($offset) = @_;
 	foreach (1 .. 300)
 	{
 		last if log_since($node, $offset) =~ /database system is ready to accept connections/;
 		select undef, undef, undef, 0.1;
 	}
 	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
+	return;
+}
+
+# kill_backend SESSION, PID: kill -9, and the server comes back.
+sub kill_backend
+{
+	my ($session, $pid) = @_;
+	my $offset = -s $node->logfile;
+	kill 'KILL', $pid or die "could not kill $pid: $!";
+	comes_back($offset);
 	eval { $session->quit };
 	return;
 }
@@ -189,12 +197,24 @@ is(note_as('restarted'), '', 'the server goes on');
 is(scalar keys %starts, 2, 'as another start');
 is(scalar(grep { slurp_file($_) ne $content{$_} } @old), 0, 'that appends to no segment of the one before');
 
+fault('unsynced');
+like(note_as('before a new segment'), qr/^58030: /, 'a segment that takes no more');
+my $offset = -s $node->logfile;
+fault('killed');
+note_as('killed while a segment is made');
+comes_back($offset);
+ok(!-e $faults, 'kill -9 while the next is made');
+is(note_as('restarted again'), '', 'the server goes on');
+is(scalar(() = glob $node->data_dir . '/pg_seal/*/*.new'), 0, 'nothing of that segment is left');
+$node->safe_psql('postgres', 'SELECT seal.checkpoint()');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM seal.audit_log WHERE what = 'unreadable_segment'}), '0', 'and nobody is told of a damaged one');
+
 ($session, $pid) = scanning('immediate', 120);
 $node->stop('immediate');
 eval { $session->quit };
 $node->start;
 is(on_disk('immediate'), 'open progress=50 progress=100', 'immediate shutdown');
-is(recorded('restarted'), 'open close=1', 'loses nothing from before');
+is(recorded('restarted again'), 'open close=1', 'loses nothing from before');
 
 # The writer ------------------------------------------------------------------------------------
 
