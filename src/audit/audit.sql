@@ -194,7 +194,7 @@ COMMENT ON COLUMN seal.audit_log.entry IS
   'number of the entry, and of its leaf in the tree; not the order of time';
 COMMENT ON COLUMN seal.audit_log.at IS 'when it happened, by the clock of the server';
 COMMENT ON COLUMN seal.audit_log.action IS
-  'insert, update, delete, truncate: of a watched row; open, progress, close, search: of a statement; refuse; key, grant, admin, setting, purge, export: what was administered';
+  'insert, update, delete, truncate: of a watched row; open, progress, close, search: of a statement; export: in place of open or after it, what a statement keeps elsewhere than in sealed columns, and without keys the log itself; refuse; key, grant, admin, setting, purge: what was administered';
 COMMENT ON COLUMN seal.audit_log.outcome IS
   'ok, an SQLSTATE, aborted (what was recorded as ok was taken back), or prepared';
 COMMENT ON COLUMN seal.audit_log.login_role IS 'who logged in';
@@ -244,7 +244,7 @@ CREATE VIEW seal.bulk_reads WITH (security_barrier) AS
     relation, row_key, subject, keys, columns, old, new, values_opened, subjects_opened, rows_returned,
     statement_digest, leaf, what, detail, repeated, xid, statement
   FROM seal.audit_entry AS read
-  WHERE (action = 'export' OR (action IN ('progress', 'close') AND values_opened >= 1000))
+  WHERE ((action = 'export' AND keys IS NULL) OR (action IN ('progress', 'close') AND values_opened >= 1000))
     AND NOT EXISTS (
       SELECT FROM seal.audit_entry AS later
       WHERE read.action = 'progress' AND later.action IN ('progress', 'close') AND later.values_opened >= 1000

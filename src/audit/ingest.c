@@ -294,8 +294,8 @@ needs_mac(const AuditFrame *frame)
 	AuditRecord record;
 
 	return audit_record_decode(&record, frame->body, frame->body_len) && record.key != NULL &&
-		(record.action == AUDIT_OPEN || record.action == AUDIT_PROGRESS ||
-		 record.action == AUDIT_CLOSE || record.action == AUDIT_SEARCH);
+		(record.action == AUDIT_OPEN || record.action == AUDIT_EXPORT ||
+		 record.action == AUDIT_PROGRESS || record.action == AUDIT_CLOSE || record.action == AUDIT_SEARCH);
 }
 
 /* judge_frame: what the MAC says of a record. */

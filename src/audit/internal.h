@@ -20,6 +20,8 @@
 #define SEGMENT_BYTES		(16 * 1024 * 1024)
 
 struct Place;					/* shared.h */
+struct PlannedStmt;
+struct QueryDesc;
 
 /* The key of MACs, as this process knows it. */
 typedef struct AuditMacKey
@@ -54,6 +56,10 @@ extern bool digest_statement(unsigned char digest[AUDIT_DIGEST_BYTES], const cha
 
 /* note.c */
 extern void note_init(void);
+
+/* keeping.c */
+extern bool keeping_query(const struct QueryDesc *query);
+extern bool keeping_command(const struct PlannedStmt *command);
 
 /* statement.c */
 extern void statement_init(void);

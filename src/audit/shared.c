@@ -77,7 +77,10 @@ fill_memory(void)
 	audit_shared->refusal_lock = &locks[1].lock;
 	fill_slots(locks + 2);
 	for (int i = 0; i < MaxBackends; i++)
+	{
 		pg_atomic_init_u64(&audit_shared->leaders[i].statement, 0);
+		pg_atomic_init_u32(&audit_shared->leaders[i].keeping, 0);
+	}
 }
 
 /*

@@ -70,6 +70,7 @@ typedef struct Refusal
 typedef struct Leader
 {
 	pg_atomic_uint64 statement; /* of the top-level statement that runs; 0: none yet */
+	pg_atomic_uint32 keeping;	/* does a query that runs keep what it opens? */
 	char		address[NAMEDATALEN];
 } Leader;
 

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * statement.c
- *		What a top-level statement opens: open, progress, close.
+ *		What a top-level statement opens: open, export, progress, close.
  *
  * Floor 2.  All that functions, loops and triggers inside a statement open is
  * the statement's.  For each key, role and use there is an account: its first
@@ -18,6 +18,10 @@
  *						so is a CALL or DO, whatever transactions it ends inside
  *		planning		belongs to the query that is run next
  *		outside			until the transaction ends
+ *
+ * What is opened while a query runs that keeps it (keeping.c), there or in a
+ * function that it calls, is recorded as export: in place of open, or after it
+ * when values were opened before that were not kept.
  *
  * A parallel worker keeps accounts of its own under its leader's statement.
  *
@@ -45,6 +49,7 @@ typedef struct Account
 	AuditUse	use;
 	uint32		key_id;
 	Oid			role;
+	bool		exported;		/* it is recorded that values are kept */
 	int64		granted;		/* values let through without another look at the records */
 	int32		left;			/* of them, when this account is not in its allowance */
 	int64		limit;			/* values that the records on the disk speak for */
@@ -67,13 +72,13 @@ typedef struct Statement
 	char		failure[6];		/* SQLSTATE; empty: none is known */
 } Statement;
 
-static const AuditAction first_action[AUDIT_USES] = {AUDIT_OPEN, AUDIT_SEARCH};
 static const char *const use_names[AUDIT_USES] = {"reveal", "search"};
 
 AuditAllowance audit_allowances[AUDIT_USES][AUDIT_ALLOWANCES];
 
 static Statement statement;
 static int	depth = 0;			/* of queries and commands inside each other */
+static int	keeping = 0;		/* how many of them keep what they open */
 static Account *accounts = NULL;
 static int	account_count = 0;
 static int	account_room = 0;
@@ -166,6 +171,35 @@ put_aside(AuditUse use, AuditAllowance *allowance)
 	*allowance = (AuditAllowance) {0, InvalidOid, 0};
 }
 
+/* put_all_aside: so that each account is looked at before its next value. */
+static void
+put_all_aside(void)
+{
+	for (int use = 0; use < AUDIT_USES; use++)
+	{
+		for (int i = 0; i < AUDIT_ALLOWANCES; i++)
+			put_aside(use, &audit_allowances[use][i]);
+	}
+}
+
+/* set_keeping: so many of the queries and commands that run keep what they open. */
+static void
+set_keeping(int count)
+{
+	if ((count > 0) != (keeping > 0))
+		pg_atomic_write_u32(&my_leader()->keeping, count > 0);
+	if (count > 0 && keeping == 0 && account_count > 0)
+		put_all_aside();
+	keeping = count;
+}
+
+/* is_kept: what is opened now, by this process or for its leader. */
+static bool
+is_kept(void)
+{
+	return IsParallelWorker() ? pg_atomic_read_u32(&my_leader()->keeping) != 0 : keeping > 0;
+}
+
 /* make_place: for one more account. */
 static void
 make_place(void)
@@ -209,21 +243,22 @@ account_record(const Account *account)
 	};
 }
 
-/* record_first: open, or search. */
+/* record_begin: open, export, or search, before the first value of an account. */
 static void
-record_first(Account *account)
+record_begin(Account *account)
 {
+	bool		exported = account->use == AUDIT_USE_OPEN && is_kept();
 	AuditRecord record;
 
 	(void) statement_id();
 	record = account_record(account);
-	record.action = first_action[account->use];
+	record.action = account->use == AUDIT_USE_SEARCH ? AUDIT_SEARCH : exported ? AUDIT_EXPORT : AUDIT_OPEN;
 	if (statement.begun)
 		record.has_digest = digest_statement(record.digest, statement.text, statement.location, statement.len);
 	else
 		record.has_digest = digest_statement(record.digest, debug_query_string, -1, 0);
 	audit_append(&record, account->use == AUDIT_USE_OPEN);
-	account->limit = audit_batch;
+	account->exported = exported;
 }
 
 /* record_progress: what was let through so far, so that another batch may be. */
@@ -375,7 +410,8 @@ first_account(AuditUse use, uint32 key_id, Oid role)
 	if (!registered)
 		before_shmem_exit(end_session, (Datum) 0);
 	registered = true;
-	record_first(account);
+	record_begin(account);
+	account->limit = audit_batch;
 	account_count++;
 	return account;
 }
@@ -395,6 +431,8 @@ audit_value_recorded(AuditUse use, uint32 key_id)
 	account = find_account(use, key_id, role);
 	if (account == NULL)
 		account = first_account(use, key_id, role);
+	else if (use == AUDIT_USE_OPEN && !account->exported && is_kept())
+		record_begin(account);
 	while (account->left == 0)
 		grant(account);
 	*allowance = (AuditAllowance) {key_id, role, account->left - 1};
@@ -426,11 +464,19 @@ begin(QueryDesc *owner, const char *text, int location, int len)
 	statement.failure[0] = '\0';
 }
 
-/* leave_failed: in a PG_CATCH, a query or command has failed. */
+/* leave: a query or command has ended; kept: how many of those around it keep what they open. */
 static void
-leave_failed(void)
+leave(int kept)
 {
+	set_keeping(kept);
 	depth--;
+}
+
+/* leave_failed: the same in a PG_CATCH. */
+static void
+leave_failed(int kept)
+{
+	leave(kept);
 	if (depth == 0)
 		strlcpy(statement.failure, unpack_sql_state(geterrcode()), sizeof(statement.failure));
 }
@@ -446,10 +492,13 @@ add_rows(uint64 rows)
 static void
 run_query(QueryDesc *query, ScanDirection direction, uint64 count COMPAT_RUN_ARGS)
 {
+	int			kept = keeping;
+
 	begin(query, query->sourceText, query->plannedstmt->stmt_location, query->plannedstmt->stmt_len);
 	depth++;
 	PG_TRY();
 	{
+		set_keeping(kept + keeping_query(query));
 		if (prev_run_hook)
 			(*prev_run_hook) (query, direction, count COMPAT_RUN_PASS);
 		else
@@ -457,11 +506,11 @@ run_query(QueryDesc *query, ScanDirection direction, uint64 count COMPAT_RUN_ARG
 	}
 	PG_CATCH();
 	{
-		leave_failed();
+		leave_failed(kept);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	depth--;
+	leave(kept);
 	if (depth == 0)
 		add_rows(query->estate->es_processed);
 }
@@ -470,6 +519,8 @@ run_query(QueryDesc *query, ScanDirection direction, uint64 count COMPAT_RUN_ARG
 static void
 finish_query(QueryDesc *query)
 {
+	int			kept = keeping;
+
 	begin(query, query->sourceText, query->plannedstmt->stmt_location, query->plannedstmt->stmt_len);
 	depth++;
 	PG_TRY();
@@ -481,11 +532,11 @@ finish_query(QueryDesc *query)
 	}
 	PG_CATCH();
 	{
-		leave_failed();
+		leave_failed(kept);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	depth--;
+	leave(kept);
 }
 
 /* end_query: ExecutorEnd_hook. */
@@ -517,19 +568,22 @@ run_utility(PlannedStmt *command, const char *text, bool read_only_tree,
 			ProcessUtilityContext context, ParamListInfo params,
 			QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
+	int			kept = keeping;
+
 	begin(NULL, text, command->stmt_location, command->stmt_len);
 	depth++;
 	PG_TRY();
 	{
+		set_keeping(kept + keeping_command(command));
 		next_utility(command, text, read_only_tree, context, params, environment, dest, completion);
 	}
 	PG_CATCH();
 	{
-		leave_failed();
+		leave_failed(kept);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	depth--;
+	leave(kept);
 	if (depth > 0)
 		return;
 	if (completion != NULL)

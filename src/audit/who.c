@@ -147,13 +147,16 @@ refresh(void)
 	who.looked_up_in = now;
 }
 
-/* who_publish: where the client is, for parallel workers of this backend. */
+/* who_publish: where the client is, for parallel workers of this backend; it keeps nothing of what it opens yet. */
 void
 who_publish(void)
 {
+	Leader	   *own = &audit_shared->leaders[compat_proc_number(MyProc)];
+
 	if (who.address[0] == '\0')
 		find_address();
-	strlcpy(audit_shared->leaders[compat_proc_number(MyProc)].address, who.address, ADDRESS_BYTES);
+	strlcpy(own->address, who.address, ADDRESS_BYTES);
+	pg_atomic_write_u32(&own->keeping, 0);
 }
 
 /*

@@ -213,6 +213,7 @@ spoilt('the serial number of the one before', $count - 1, 'altered_record', with
 spoilt('another key version', $count - 1, 'altered_record', with_record($middle, with_field(record($middle), 16, pack 'n', 99)));
 spoilt('no MAC', $count, 'unsigned_records', with_record($middle, with_field(record($middle), 16, "\0" x 20)));
 spoilt('no MAC, for a value that was opened', $count - 1, 'altered_record', with_record($count - 2, with_field(record($count - 2), 16, "\0" x 20)));
+spoilt('no MAC, for a value that was kept', $count - 1, 'altered_record', with_record($count - 2, with_field(with_field(record($count - 2), 16, "\0" x 20), 40, chr 10)));
 spoilt('another one altered under its number', $count - 1, 'altered_record', $sound =~ s/(.{$at}).{$len}/$1 . with_field(record($middle - 1), 8, substr record($middle), 8, 8)/ser);
 my ($later_at, $later_len) = @{ (segment_frames($later))[-9] };
 my ($foreign_at, $foreign_len) = @{ (segment_frames($foreign))[-9] };
