@@ -134,7 +134,7 @@ COMMENT ON FUNCTION seal.public_key() IS
 CREATE FUNCTION seal.checkpoint() RETURNS text
   AS 'MODULE_PATHNAME', 'pgseal_checkpoint' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION seal.checkpoint() IS
-  'has everything that is committed taken into the log and signed, and returns the checkpoint, a signed note; 55000';
+  'has everything that is committed taken into the log and signed, and returns the checkpoint, a signed note; waits as long as records are taken in, at most a minute for each 5000; 55000';
 REVOKE EXECUTE ON FUNCTION seal.checkpoint() FROM PUBLIC;
 
 CREATE FUNCTION seal.inclusion_proof(entry bigint, tree_size bigint DEFAULT NULL) RETURNS text[]

@@ -13,7 +13,7 @@
  *
  * Shared, under the mutex: a slot for each database; `wanted` is set by whoever
  * writes, `demands` counted up by seal.checkpoint(), which then waits for
- * `served` to reach it.
+ * `served` to reach it, as long as `batches` grows.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -51,7 +51,7 @@
 #define LOOK_BETWEEN		1000	/* ms; is a checkpoint due while there is more to take in? */
 #define LONGEST_PAUSE		60		/* seconds, after failures */
 #define LOOK_AGAIN			60000	/* ms; a checkpoint may be due */
-#define DEMAND_TIMEOUT		60000	/* ms */
+#define PATIENCE			60	/* seconds that who demands a checkpoint waits for the next batch */
 
 typedef struct Slot
 {
@@ -65,6 +65,7 @@ typedef struct Slot
 	uint64		demands;
 	uint64		served;
 	uint64		refused;		/* demands up to this one ended in the error */
+	uint64		batches;		/* that were taken in */
 	Latch	   *worker;			/* NULL while there is none */
 	char		error[WORKER_ERROR_BYTES];	/* of the last run; empty: none */
 	int			undelivered;	/* failures of seal.checkpoint_command, in a row */
@@ -583,6 +584,15 @@ ingest_some(double *share)
 	return true;
 }
 
+/* count_batch: whoever waits sees that it goes on. */
+static void
+count_batch(Slot *slot)
+{
+	SpinLockAcquire(&shared->mutex);
+	slot->batches++;
+	SpinLockRelease(&shared->mutex);
+}
+
 /*
  * ingest_all
  *		Batch after batch; false when the worker has to go.
@@ -602,7 +612,10 @@ ingest_all(Slot *slot, uint64 *demand)
 
 		*demand = demand_of(slot, &unanswered);
 		(void) audit_flush();	/* a close waits for nobody; what is on the disk is taken in all the same */
-		if (!ingest_some(&share) || (share > 0 && !deliver_between(slot, &next_look)))
+		if (!ingest_some(&share))
+			return false;
+		count_batch(slot);
+		if (share > 0 && !deliver_between(slot, &next_look))
 			return false;
 		if (share > 0)
 			rest(slot, pace_rest(begun, share));
@@ -819,9 +832,9 @@ call(void)
 	return demand;
 }
 
-/* answered: is a demand served or refused? */
+/* answered: is a demand served or refused?  batches: out, taken in so far. */
 static bool
-answered(uint64 demand, bool *served)
+answered(uint64 demand, bool *served, uint64 *batches)
 {
 	Slot	   *slot;
 	bool		refused;
@@ -830,8 +843,37 @@ answered(uint64 demand, bool *served)
 	slot = slot_of(MyDatabaseId);
 	*served = slot->served >= demand;
 	refused = slot->refused >= demand;
+	*batches = slot->batches;
 	SpinLockRelease(&shared->mutex);
 	return *served || refused;
+}
+
+/*
+ * await
+ *		Wait until a demand is answered, or nothing was taken in for as long as patience lasts.
+ *
+ * True when it is served.  A backlog may take long, and is worked off meanwhile.
+ */
+static bool
+await(uint64 demand)
+{
+	TimestampTz since = GetCurrentTimestamp();
+	uint64		seen = 0;
+	uint64		batches;
+	bool		served;
+
+	ConditionVariablePrepareToSleep(&shared->changed);
+	while (!answered(demand, &served, &batches))
+	{
+		if (batches != seen)
+			since = GetCurrentTimestamp();
+		seen = batches;
+		if (TimestampDifferenceExceeds(since, GetCurrentTimestamp(), PATIENCE * 1000))
+			break;
+		(void) ConditionVariableTimedSleep(&shared->changed, 1000, PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+	return served;
 }
 
 /*
@@ -846,20 +888,14 @@ worker_demand(void)
 {
 	uint64		demand = call();
 	char		error[WORKER_ERROR_BYTES];
-	TimestampTz begun = GetCurrentTimestamp();
-	bool		served = false;
 
 	if (demand == 0)
 		error_raise(SEAL_E_NO_CHECKPOINT, "the launcher of log workers is not running");
-	ConditionVariablePrepareToSleep(&shared->changed);
-	while (!answered(demand, &served) &&
-		   !TimestampDifferenceExceeds(begun, GetCurrentTimestamp(), DEMAND_TIMEOUT))
-		(void) ConditionVariableTimedSleep(&shared->changed, 1000, PG_WAIT_EXTENSION);
-	ConditionVariableCancelSleep();
-	if (served)
+	if (await(demand))
 		return;
 	worker_last_error(error);
-	error_raise(SEAL_E_NO_CHECKPOINT, error[0] != '\0' ? error : "timed out");
+	error_raise(SEAL_E_NO_CHECKPOINT, error[0] != '\0' ? error :
+				psprintf("the log took nothing in for %d seconds", PATIENCE));
 }
 
 /* register_launcher: one for the server. */
