@@ -34,7 +34,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "port/pg_bswap.h"
 #include "port/pg_crc32c.h"
 #include "storage/fd.h"
 
@@ -43,45 +42,6 @@
 #define HEAD_CRC_AT			60
 #define MAC_LABEL			"audit segments"
 #define MAC_BOUND_BYTES		(4 + AUDIT_START_BYTES + 8 + 2)
-
-static void
-put32(unsigned char *bytes, uint32 number)
-{
-	number = pg_hton32(number);
-	memcpy(bytes, &number, sizeof(number));
-}
-
-static uint32
-get32(const unsigned char *bytes)
-{
-	uint32		number;
-
-	memcpy(&number, bytes, sizeof(number));
-	return pg_ntoh32(number);
-}
-
-static void
-put64(unsigned char *bytes, uint64 number)
-{
-	number = pg_hton64(number);
-	memcpy(bytes, &number, sizeof(number));
-}
-
-static uint64
-get64(const unsigned char *bytes)
-{
-	uint64		number;
-
-	memcpy(&number, bytes, sizeof(number));
-	return pg_ntoh64(number);
-}
-
-static void
-put16(unsigned char *bytes, uint16 number)
-{
-	bytes[0] = number >> 8;
-	bytes[1] = number & 0xFF;
-}
 
 /* head_crc: of a segment's head. */
 static uint32
@@ -121,10 +81,10 @@ frame_mac(unsigned char mac[FRAME_MAC_BYTES], const AuditSegmentId *id, uint64 s
 {
 	unsigned char bytes[MAC_BOUND_BYTES + AUDIT_BODY_MAX];
 
-	put32(bytes, id->database);
+	bytes_put_be(bytes, 4, id->database);
 	memcpy(bytes + 4, id->start, AUDIT_START_BYTES);
-	put64(bytes + 4 + AUDIT_START_BYTES, serial);
-	put16(bytes + 12 + AUDIT_START_BYTES, mac_key->version);
+	bytes_put_be(bytes + 4 + AUDIT_START_BYTES, 8, serial);
+	bytes_put_be(bytes + 12 + AUDIT_START_BYTES, 2, mac_key->version);
 	memcpy(bytes + MAC_BOUND_BYTES, body, body_len);
 	crypto_generichash(mac, FRAME_MAC_BYTES, bytes, MAC_BOUND_BYTES + body_len,
 					   mac_key->secret, sizeof(mac_key->secret));
@@ -142,12 +102,12 @@ segment_write_head(unsigned char head[AUDIT_SEGMENT_FIRST], const AuditSegmentId
 {
 	memset(head, 0, AUDIT_SEGMENT_FIRST);
 	memcpy(head, SEGMENT_MAGIC, MAGIC_BYTES);
-	put32(head + 8, id->database);
+	bytes_put_be(head + 8, 4, id->database);
 	memcpy(head + 12, id->start, AUDIT_START_BYTES);
-	put32(head + 12 + AUDIT_START_BYTES, id->number);
-	put64(head + 32, started_at);
-	put64(head + 40, created_at);
-	put32(head + HEAD_CRC_AT, head_crc(head));
+	bytes_put_be(head + 12 + AUDIT_START_BYTES, 4, id->number);
+	bytes_put_be(head + 32, 8, started_at);
+	bytes_put_be(head + 40, 8, created_at);
+	bytes_put_be(head + HEAD_CRC_AT, 4, head_crc(head));
 }
 
 /* segment_write_frame: what stands before a body of at most AUDIT_BODY_MAX bytes. */
@@ -156,12 +116,12 @@ segment_write_frame(unsigned char head[FRAME_HEAD_BYTES], const AuditSegmentId *
 					const char *body, uint32 body_len, const AuditMacKey *mac_key)
 {
 	memset(head, 0, FRAME_HEAD_BYTES);
-	put32(head, body_len);
-	put64(head + 8, serial);
-	put16(head + 16, mac_key->version);
+	bytes_put_be(head, 4, body_len);
+	bytes_put_be(head + 8, 8, serial);
+	bytes_put_be(head + 16, 2, mac_key->version);
 	if (mac_key->version != 0)
 		frame_mac(head + 20, id, serial, body, body_len, mac_key);
-	put32(head + 4, frame_crc(head, body, body_len));
+	bytes_put_be(head + 4, 4, frame_crc(head, body, body_len));
 }
 
 /* segment_mac_key: key for MACs of this version of key audit, 0 the active one; SEAL_OK or why there is none. */
@@ -246,12 +206,12 @@ read_head(AuditSegment *segment, int fd, const char *path)
 
 	if (read_fully(fd, path, head, sizeof(head), 0) != sizeof(head) ||
 		memcmp(head, SEGMENT_MAGIC, MAGIC_BYTES) != 0 ||
-		get32(head + HEAD_CRC_AT) != head_crc(head))
+		(uint32) bytes_get_be(head + HEAD_CRC_AT, 4) != head_crc(head))
 		return false;
-	segment->id.database = get32(head + 8);
+	segment->id.database = (uint32) bytes_get_be(head + 8, 4);
 	memcpy(segment->id.start, head + 12, AUDIT_START_BYTES);
-	segment->id.number = get32(head + 12 + AUDIT_START_BYTES);
-	segment->started_at = (TimestampTz) get64(head + 32);
+	segment->id.number = (uint32) bytes_get_be(head + 12 + AUDIT_START_BYTES, 4);
+	segment->started_at = (TimestampTz) bytes_get_be(head + 32, 8);
 	return true;
 }
 
@@ -318,16 +278,16 @@ audit_segment_read(AuditFrame *frame, const AuditSegment *segment, uint32 positi
 	if (position + FRAME_HEAD_BYTES > segment->size)
 		return false;
 	frame->position = position;
-	frame->body_len = get32(head);
+	frame->body_len = (uint32) bytes_get_be(head, 4);
 	frame->body = (const char *) head + FRAME_HEAD_BYTES;
-	frame->serial = get64(head + 8);
-	frame->key_version = head[16] << 8 | head[17];
+	frame->serial = bytes_get_be(head + 8, 8);
+	frame->key_version = (uint16) bytes_get_be(head + 16, 2);
 	frame->mac = head + 20;
 	if (frame->body_len == 0 || frame->body_len > AUDIT_BODY_MAX || head[18] != 0 || head[19] != 0 ||
 		frame->body_len > segment->size - position - FRAME_HEAD_BYTES)
 		return false;
 	frame->next = position + FRAME_HEAD_BYTES + frame->body_len;
-	return get32(head + 4) == frame_crc(head, frame->body, frame->body_len);
+	return (uint32) bytes_get_be(head + 4, 4) == frame_crc(head, frame->body, frame->body_len);
 }
 
 /*

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  * bytes.h
- *		Big-endian integers and strict base64, for the crypto room only.
+ *		Base64, for the crypto room only.
  *
- * Floor 0.  No alignment is assumed.
+ * Floor 0.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -16,29 +16,6 @@
 #include <sodium.h>
 
 #define BYTES_NOT_ASCII		0x80
-
-/* bytes_get_be: the integer in len bytes, len <= 8.  Cannot fail. */
-static inline uint64_t
-bytes_get_be(const unsigned char *bytes, size_t len)
-{
-	uint64_t	value = 0;
-	size_t		i;
-
-	for (i = 0; i < len; i++)
-		value = value << 8 | bytes[i];
-	return value;
-}
-
-/* bytes_put_be: the low len bytes of value, len <= 8.  Cannot fail. */
-static inline void
-bytes_put_be(unsigned char *bytes, size_t len, uint64_t value)
-{
-	while (len > 0)
-	{
-		bytes[--len] = (unsigned char) value;
-		value >>= 8;
-	}
-}
 
 /* bytes_are_ascii: whether no character has its top bit set; looks at them all. */
 static inline bool

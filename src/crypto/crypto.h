@@ -165,6 +165,31 @@ typedef struct Checkpoint
 	size_t		extension_len;	/* 0 without such lines */
 } Checkpoint;
 
+/* Big-endian integers.  No alignment is assumed; neither can fail. */
+
+/* bytes_get_be: the integer in len bytes, len <= 8. */
+static inline uint64_t
+bytes_get_be(const unsigned char *bytes, size_t len)
+{
+	uint64_t	value = 0;
+	size_t		i;
+
+	for (i = 0; i < len; i++)
+		value = value << 8 | bytes[i];
+	return value;
+}
+
+/* bytes_put_be: the low len bytes of value, len <= 8. */
+static inline void
+bytes_put_be(unsigned char *bytes, size_t len, uint64_t value)
+{
+	while (len > 0)
+	{
+		bytes[--len] = (unsigned char) value;
+		value >>= 8;
+	}
+}
+
 /* envelope.c */
 extern bool envelope_parse(Envelope *envelope, const unsigned char *bytes, size_t len);
 extern size_t envelope_head_len(uint8_t flags);
