@@ -749,7 +749,7 @@ take_records(Ingest *ingest, const SegmentFile *file, uint32 position, uint32 li
 		pfree(segment.bytes);
 		position = next;
 	}
-	tell_unproven(ingest, AUDIT_MAC_NONE, "unsigned_records", "have no MAC: there was no root key, or no key yet", &unproven);
+	tell_unproven(ingest, AUDIT_MAC_NONE, "unsigned_records", "have no MAC: there was no root key, no key yet, or they are counts of refusals that another process wrote", &unproven);
 	tell_unproven(ingest, AUDIT_MAC_UNKNOWN, "unchecked_records", "were taken in while their MAC could not be checked", &unproven);
 	return position;
 }

@@ -11,8 +11,8 @@
  * minute others of the same are only counted, and the count is one record.  Who
  * is refused for more reasons than there are places has one place for all others
  * of his login, and when those are taken too, all share the last one: so there
- * are never more records in a minute than twice the places.  A crash of the
- * server loses counts of the last minute.
+ * are never more records in a minute than twice the places.  When the server
+ * stops the writer has the counts written; a crash loses those of the last minute.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -225,7 +225,7 @@ take_over(Refusal *taken, bool all)
 
 /*
  * audit_settle_refusals
- *		Write the counts of refusals whose minute is over; all of them when the server stops.
+ *		Write the counts of refusals whose minute is over, or all of them.
  *
  * Raises nothing: whoever comes by does it for others.
  */

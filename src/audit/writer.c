@@ -11,7 +11,8 @@
  * Waking a process costs a scan more than its record does: so while somebody
  * asks, this process does not sleep until it is woken, but looks again and again.
  *
- * It has no database, and runs on a hot standby too.
+ * It has no database, and runs on a hot standby too.  When the server stops it
+ * has the counts of refusals written whose minute is not over.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -189,6 +190,7 @@ pgseal_audit_writer(Datum arg)
 		}
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, look(), PG_WAIT_EXTENSION);
 	}
+	audit_settle_refusals(true);
 	proc_exit(1);				/* 0 would mean never again */
 }
 

@@ -153,22 +153,29 @@ gate_open(uint32 key_id, uint16 version, uint64 subject)
 	return lend(key_id, version, verb_name(VERB_REVEAL));
 }
 
-/* first_refusal: is this the first value of this key that this statement is refused? */
+/*
+ * first_refusal
+ *		Is this the first value of this key that this role is refused in this statement?
+ *
+ * A statement that shows a table is refused once, and not once a row.
+ */
 static bool
 first_refusal(uint32 key_id)
 {
 	static MemoryContext context = NULL;
 	static TimestampTz statement = 0;
+	static Oid	role = InvalidOid;
 	static List *refused = NIL;
 	MemoryContext old;
 
 	if (context == NULL)
 		context = AllocSetContextCreate(TopMemoryContext, "pgseal refused keys", ALLOCSET_SMALL_SIZES);
-	if (statement != GetCurrentStatementStartTimestamp())
+	if (statement != GetCurrentStatementStartTimestamp() || role != GetUserId())
 	{
 		refused = NIL;
 		MemoryContextReset(context);
 		statement = GetCurrentStatementStartTimestamp();
+		role = GetUserId();
 	}
 	if (list_member_oid(refused, key_id))
 		return false;

@@ -18,7 +18,7 @@ SELECT seal.grant_key('note', 'lab_app', '{seal,reveal}');
 CREATE TABLE patient (id integer PRIMARY KEY, note sealed_text(note), nir sealed_text(nir));
 GRANT ALL ON patient TO lab_app, lab_other, lab_third;
 SQL
-as_role($node, 'lab_app', q{INSERT INTO patient VALUES (1, 'asthma')});
+as_role($node, 'lab_app', q{INSERT INTO patient SELECT g, 'asthma' FROM generate_series(1, 3) g});
 
 my $reveal = 'SELECT seal.reveal(note) FROM patient';
 my $log_start = -s $node->logfile;
@@ -29,10 +29,21 @@ my @lines = log_since($node, $log_start) =~ /LOG:  pgseal: refuse/g;
 is(scalar @lines, 1, 'as in the server log');
 
 error_of($node, 'lab_third', $reveal);
-error_of($node, 'lab_other', q{INSERT INTO patient (id, nir) VALUES (2, 'x')});
+error_of($node, 'lab_other', q{INSERT INTO patient (id, nir) VALUES (7, 'x')});
 error_of($node, 'lab_other', q{SELECT seal.create_key('mine')});
 is(join(' ', map { $_->{login_role} . ':' . ($_->{key} // $_->{what}) } records($node, action => 'refuse')),
 	'lab_other:note lab_third:note lab_other:nir lab_other:seal.create_key', 'another login, key or reason is not hidden');
+
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE lab_definer;
+GRANT SELECT ON patient TO lab_definer;
+CREATE FUNCTION shown() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN RETURN (SELECT seal.show(note) FROM patient WHERE id = 1); END $$;
+ALTER FUNCTION shown OWNER TO lab_definer;
+CREATE ROLE lab_caller LOGIN;
+GRANT SELECT ON patient TO lab_caller;
+SQL
+as_role($node, 'lab_caller', 'SELECT seal.show(note), shown() FROM patient WHERE id = 1');
+is(join(' ', sort { $a cmp $b } map { $_->{role} } records($node, action => 'refuse', login_role => 'lab_caller')), 'lab_caller lab_definer', 'nor another role of one statement');
 
 # More reasons than there are places: 300 keys, and 40 logins on top.
 $node->safe_psql('postgres', q{SELECT seal.create_key('k' || g) FROM generate_series(1, 300) g;
@@ -67,5 +78,16 @@ error_of($node, 'lab_other', $reveal);
 is(scalar(records($node, action => 'refuse', login_role => 'lab_other', key => 'note', outcome => '42501')), 3, 'and the next is recorded again');
 $node->safe_psql('postgres', 'SELECT seal.checkpoint()');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM seal.audit_entry WHERE what = 'altered_record'}), '0', 'which is no false alarm, though that database has another key');
+
+# A server that stops loses no count.
+as_role($node, 'lab_other', 'SELECT seal.show(note) FROM patient') foreach 1 .. 5;
+error_of($node, 'lab_third', $reveal);
+$node->restart;
+@counts = records($node, action => 'refuse', detail => 'repeated within a minute', login_role => 'lab_other');
+is(join(' ', map { "$_->{key}:$_->{what}:$_->{repeated}" } @counts), 'note:reveal:2000 note:reveal:5', 'a count is written when the server stops before its minute is over');
+is(scalar(records($node, action => 'refuse', login_role => 'lab_third', detail => 'repeated within a minute')), 0, 'and none where nothing was repeated');
+$node->safe_psql('postgres', 'SELECT seal.checkpoint()');
+is($node->safe_psql('postgres', q{SELECT string_agg(repeated::text, ' ' ORDER BY repeated) FROM seal.refusals WHERE login_role = 'lab_other' AND repeated > 0}), '5 2000', 'both come to the log');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM seal.audit_entry WHERE what = 'altered_record'}), '0', 'where they are no false alarm');
 $node->stop;
 done_testing();
