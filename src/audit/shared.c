@@ -19,24 +19,11 @@
 
 AuditShared *audit_shared = NULL;
 
-static shmem_request_hook_type prev_request_hook = NULL;
-static shmem_startup_hook_type prev_startup_hook = NULL;
-
 /* shared_bytes: one Leader for each backend. */
 static Size
 shared_bytes(void)
 {
 	return add_size(offsetof(AuditShared, leaders), mul_size(MaxBackends, sizeof(Leader)));
-}
-
-/* request_memory: shmem_request_hook.  Whoever was here first goes first. */
-static void
-request_memory(void)
-{
-	if (prev_request_hook)
-		(*prev_request_hook) ();
-	RequestAddinShmemSpace(shared_bytes());
-	RequestNamedLWLockTranche(TRANCHE_NAME, TRANCHE_LOCKS);
 }
 
 /* fill_slots: free, each with its two locks. */
@@ -63,7 +50,6 @@ fill_memory(void)
 	LWLockPadded *locks = GetNamedLWLockTranche(TRANCHE_NAME);
 
 	file_lock_directory();
-	memset(audit_shared, 0, shared_bytes());
 	randombytes_buf(audit_shared->start, AUDIT_START_BYTES);
 	audit_shared->started_at = GetCurrentTimestamp();
 	pg_atomic_init_u32(&audit_shared->last_number, 0);
@@ -96,19 +82,13 @@ finish(int code, Datum arg)
 		write_finish();
 }
 
-/* start_memory: shmem_startup_hook. */
+/* start_memory: of a SharedPart. */
 static void
-start_memory(void)
+start_memory(void *memory, bool found)
 {
-	bool		found;
-
-	if (prev_startup_hook)
-		(*prev_startup_hook) ();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	audit_shared = ShmemInitStruct(TRANCHE_NAME, shared_bytes(), &found);
+	audit_shared = memory;
 	if (!found)
 		fill_memory();
-	LWLockRelease(AddinShmemInitLock);
 	if (!IsUnderPostmaster)
 		on_shmem_exit(finish, (Datum) 0);
 }
@@ -116,8 +96,7 @@ start_memory(void)
 void
 shared_init(void)
 {
-	prev_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	prev_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = start_memory;
+	static const SharedPart part = {TRANCHE_NAME, shared_bytes, TRANCHE_LOCKS, start_memory};
+
+	shmem_part(&part);
 }

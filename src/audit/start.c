@@ -23,7 +23,6 @@
 #include "common/hashfn.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
-#include "storage/shmem.h"
 #include "storage/spin.h"
 #include "utils/builtins.h"
 #include "utils/guc_tables.h"
@@ -63,8 +62,6 @@ typedef struct StartShared
 static const char *const others_that_matter[] = {"fsync", "shared_preload_libraries"};
 
 static StartShared *shared = NULL;
-static shmem_request_hook_type prev_request_hook = NULL;
-static shmem_startup_hook_type prev_startup_hook = NULL;
 
 /* ----------
  * How the server was
@@ -160,32 +157,23 @@ leave_stopped(int code, Datum arg)
  * ----------
  */
 
-/* request_memory: shmem_request_hook.  Whoever was here first goes first. */
-static void
-request_memory(void)
+/* shared_bytes: of a SharedPart. */
+static Size
+shared_bytes(void)
 {
-	if (prev_request_hook)
-		(*prev_request_hook) ();
-	RequestAddinShmemSpace(MAXALIGN(sizeof(StartShared)));
+	return sizeof(StartShared);
 }
 
-/* start_memory: shmem_startup_hook. */
+/* start_memory: of a SharedPart. */
 static void
-start_memory(void)
+start_memory(void *memory, bool found)
 {
-	bool		found;
-
-	if (prev_startup_hook)
-		(*prev_startup_hook) ();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = ShmemInitStruct("pgseal start", sizeof(StartShared), &found);
+	shared = memory;
 	if (!found)
 	{
-		memset(shared, 0, sizeof(StartShared));
 		SpinLockInit(&shared->mutex);
 		look_back();
 	}
-	LWLockRelease(AddinShmemInitLock);
 	if (!IsUnderPostmaster)
 		on_shmem_exit(leave_stopped, (Datum) 0);
 }
@@ -193,10 +181,9 @@ start_memory(void)
 void
 start_init(void)
 {
-	prev_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	prev_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = start_memory;
+	static const SharedPart part = {"pgseal start", shared_bytes, 0, start_memory};
+
+	shmem_part(&part);
 }
 
 /* told_of: what the log of this database was told; NULL when there are too many. */

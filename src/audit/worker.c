@@ -37,7 +37,6 @@
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
-#include "storage/shmem.h"
 #include "storage/spin.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
@@ -84,8 +83,6 @@ typedef struct Shared
 static Shared *shared = NULL;
 static int	ingest_interval = 1000;
 static bool wake_at_commit = false;
-static shmem_request_hook_type prev_shmem_request_hook = NULL;
-static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
 static ProcessUtility_hook_type prev_utility_hook = NULL;
 static BackgroundWorkerHandle *handles[SLOTS];	/* the launcher's */
 
@@ -97,32 +94,22 @@ PGDLLEXPORT void pgseal_log_worker(Datum arg);
  * ----------
  */
 
-/* request_memory: shmem_request_hook. */
-static void
-request_memory(void)
+/* shared_bytes: of a SharedPart. */
+static Size
+shared_bytes(void)
 {
-	if (prev_shmem_request_hook)
-		(*prev_shmem_request_hook) ();
-	RequestAddinShmemSpace(MAXALIGN(sizeof(Shared)));
+	return sizeof(Shared);
 }
 
-/* start_memory: shmem_startup_hook. */
+/* start_memory: of a SharedPart. */
 static void
-start_memory(void)
+start_memory(void *memory, bool found)
 {
-	bool		found;
-
-	if (prev_shmem_startup_hook)
-		(*prev_shmem_startup_hook) ();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = ShmemInitStruct("pgseal log", sizeof(Shared), &found);
-	if (!found)
-	{
-		memset(shared, 0, sizeof(Shared));
-		SpinLockInit(&shared->mutex);
-		ConditionVariableInit(&shared->changed);
-	}
-	LWLockRelease(AddinShmemInitLock);
+	shared = memory;
+	if (found)
+		return;
+	SpinLockInit(&shared->mutex);
+	ConditionVariableInit(&shared->changed);
 }
 
 /* slot_of: the slot of a database, under the mutex; NULL when all are taken. */
@@ -921,16 +908,15 @@ register_launcher(void)
 void
 worker_init(void)
 {
+	static const SharedPart part = {"pgseal log", shared_bytes, 0, start_memory};
+
 	DefineCustomIntVariable("seal.ingest_interval",
 							"Time between two looks for records to take into the log.",
 							"Until then a record stands in its segment file only, which is on disk but in no checkpoint.",
 							&ingest_interval, 1000, 10, 3600000, PGC_SIGHUP,
 							GUC_SUPERUSER_ONLY | GUC_UNIT_MS | GUC_NOT_IN_SAMPLE,
 							NULL, NULL, NULL);
-	prev_shmem_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	prev_shmem_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = start_memory;
+	shmem_part(&part);
 	RegisterXactCallback(at_end, NULL);
 	prev_utility_hook = ProcessUtility_hook;
 	ProcessUtility_hook = wake_for_prepared;

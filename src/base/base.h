@@ -99,4 +99,15 @@ typedef bool (*TypeVisitor) (Oid type, int32 typmod, void *context);
 
 extern bool type_walk(Oid type, int32 typmod, TypeVisitor visit, void *context);
 
+/* shmem.c */
+typedef struct SharedPart
+{
+	const char *name;			/* of the memory, and of its locks */
+	Size		(*bytes) (void);
+	int			locks;			/* LWLocks in a tranche of its own */
+	void		(*start) (void *memory, bool found);	/* zero unless found; AddinShmemInitLock is held */
+} SharedPart;
+
+extern void shmem_part(const SharedPart *part);
+
 #endif							/* PGSEAL_BASE_H */
