@@ -43,7 +43,7 @@ CREATE TABLE seal.audit_entry (
   UNIQUE (start, segment, position),
   UNIQUE (start, serial));
 COMMENT ON TABLE seal.audit_entry IS
-  'the log, one row an entry, numbered from 0 as the leaves of its tree; a purged entry keeps its number, its leaf and where it was read; position: byte of its segment where it ends, negative for the byte from which on a segment has no record; serial: its number in that start of the server; read it through seal.audit_log';
+  'the log, one row an entry, numbered from 0 as the leaves of its tree; a purged entry keeps its number, its leaf and where it was read; position: byte of its segment where it ends; negative: where it begins, of a record that does not fit its MAC, or where records end and something else stands; 0: the file is no segment; null: another record has its place, or it was read from no segment; serial: its number in that start of the server, null where none is believed; read it through seal.audit_log';
 
 -- For the questions of an auditor, who asks about a time; it costs an entry next to nothing.
 CREATE INDEX audit_entry_at ON seal.audit_entry USING brin (at);
@@ -182,11 +182,17 @@ CREATE FUNCTION seal.audit_reading(view_name text) RETURNS boolean
 COMMENT ON FUNCTION seal.audit_reading(text) IS
   'records that a view of the log is read, and returns true; called by the views, for those who may read them; 42501, 53100, 58030';
 
-CREATE VIEW seal.audit_log WITH (security_barrier) AS
+CREATE VIEW seal.audit_shown AS
   SELECT entry, at, action, outcome, login_role, session_role, role, actor, purpose, address, application,
     relation, row_key, subject, keys, columns, old, new, values_opened, subjects_opened, rows_returned,
     statement_digest, leaf, what, detail, repeated, xid, statement
-  FROM seal.audit_entry
+  FROM seal.audit_entry;
+COMMENT ON VIEW seal.audit_shown IS
+  'the columns that all views of the log have; nobody is granted it: seal.audit_log is read';
+
+CREATE VIEW seal.audit_log WITH (security_barrier) AS
+  SELECT *
+  FROM seal.audit_shown
   WHERE (SELECT seal.audit_reading('audit_log'));
 COMMENT ON VIEW seal.audit_log IS
   'the entries of the log; that it is read is itself recorded; the other views of the log have the same columns';
@@ -210,10 +216,11 @@ COMMENT ON COLUMN seal.audit_log.relation IS
 COMMENT ON COLUMN seal.audit_log.row_key IS
   'key of the row: the text of a key of one column, else a JSON array';
 COMMENT ON COLUMN seal.audit_log.subject IS 'number of the patient; not yet recorded';
-COMMENT ON COLUMN seal.audit_log.keys IS 'keys of the values';
-COMMENT ON COLUMN seal.audit_log.columns IS 'columns that a write changed';
+COMMENT ON COLUMN seal.audit_log.keys IS
+  'key of the values, or the one that was changed; of a watched row those of its recorded sealed columns, null without any';
+COMMENT ON COLUMN seal.audit_log.columns IS 'columns that an update changed; null for an insert and a delete, which have all of them';
 COMMENT ON COLUMN seal.audit_log.old IS
-  'values before, as stored; plain ones sealed under key audit; seal.row_history() opens them';
+  'values before: sealed columns by their names, as stored; all plain ones as one envelope under key audit, whose name is empty; seal.row_history() opens them';
 COMMENT ON COLUMN seal.audit_log.new IS 'values after, likewise';
 COMMENT ON COLUMN seal.audit_log.values_opened IS
   'values opened, or searched for, so far: in progress a part, in close the total';
@@ -231,23 +238,20 @@ COMMENT ON COLUMN seal.audit_log.statement IS
   'equal for all entries of one statement of one start of the server';
 
 CREATE VIEW seal.refusals WITH (security_barrier) AS
-  SELECT entry, at, action, outcome, login_role, session_role, role, actor, purpose, address, application,
-    relation, row_key, subject, keys, columns, old, new, values_opened, subjects_opened, rows_returned,
-    statement_digest, leaf, what, detail, repeated, xid, statement
-  FROM seal.audit_entry
+  SELECT *
+  FROM seal.audit_shown
   WHERE action = 'refuse' AND (SELECT seal.audit_reading('refusals'));
 COMMENT ON VIEW seal.refusals IS
   'entries of the log that tell of refusals; outcome: the SQLSTATE; reading it is recorded';
 
 CREATE VIEW seal.bulk_reads WITH (security_barrier) AS
-  SELECT entry, at, action, outcome, login_role, session_role, role, actor, purpose, address, application,
-    relation, row_key, subject, keys, columns, old, new, values_opened, subjects_opened, rows_returned,
-    statement_digest, leaf, what, detail, repeated, xid, statement
-  FROM seal.audit_entry AS read
+  SELECT *
+  FROM seal.audit_shown AS shown
   WHERE ((action = 'export' AND keys IS NULL) OR (action IN ('progress', 'close') AND values_opened >= 1000))
     AND NOT EXISTS (
-      SELECT FROM seal.audit_entry AS later
-      WHERE read.action = 'progress' AND later.action IN ('progress', 'close') AND later.values_opened >= 1000
+      SELECT FROM seal.audit_entry AS read, seal.audit_entry AS later
+      WHERE read.entry = shown.entry AND read.action = 'progress'
+        AND later.action IN ('progress', 'close') AND later.values_opened >= 1000
         AND later.start = read.start AND later.statement = read.statement AND later.keys = read.keys
         AND later.role = read.role AND later.what = read.what AND later.serial > read.serial)
     AND (SELECT seal.audit_reading('bulk_reads'));
@@ -255,10 +259,8 @@ COMMENT ON VIEW seal.bulk_reads IS
   'one line for each statement, key and role that opened or searched for 1000 values or more: its close, or its latest progress while it runs and when a crash ended it; a parallel worker has a line of its own; and exports of the log; reading it is recorded';
 
 CREATE VIEW seal.key_events WITH (security_barrier) AS
-  SELECT entry, at, action, outcome, login_role, session_role, role, actor, purpose, address, application,
-    relation, row_key, subject, keys, columns, old, new, values_opened, subjects_opened, rows_returned,
-    statement_digest, leaf, what, detail, repeated, xid, statement
-  FROM seal.audit_entry
+  SELECT *
+  FROM seal.audit_shown
   WHERE action IN ('key', 'grant', 'admin', 'setting', 'protect', 'admit', 'break_glass', 'limit', 'erase', 'purge')
     AND (SELECT seal.audit_reading('key_events'));
 COMMENT ON VIEW seal.key_events IS
