@@ -78,21 +78,30 @@ sub comes_to_disk
 	return on_disk($name);
 }
 
-# writer: process id of the writer, or 0.
-sub writer
+# process PATTERN: id of a process of the server that is named so, or 0.
+sub process
 {
+	my ($pattern) = @_;
 	my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
-	my ($line) = grep { /pgseal audit writer/ } `ps --ppid $postmaster -o pid=,args=`;
+	my ($line) = grep { /$pattern/ } `ps --ppid $postmaster -o pid=,args=`;
 	return defined $line ? (split ' ', $line)[0] : 0;
 }
 
-# stop_writer: SIGSTOP for one that has nothing to do, so that it holds no lock.
+sub writer { return process('pgseal audit writer'); }
+
+# stop_writer: SIGSTOP for what brings records out that nobody waits for, when it has
+# nothing to do, so that it holds no lock: the writer, and the launcher of workers.
 sub stop_writer
 {
 	comes_to_disk('idle', 'open close=1') if note_as('idle') eq '';
-	my $writer = writer();
-	kill 'STOP', $writer or die "could not stop the writer: $!";
-	return $writer;
+	my @stopped = (writer(), process('pgseal log launcher'));
+	kill('STOP', @stopped) == 2 or die "could not stop the writer and the launcher: $!";
+	foreach (1 .. 100)
+	{
+		last if !process('pgseal log of');
+		select undef, undef, undef, 0.1;
+	}
+	return @stopped;
 }
 
 # No room, no value -----------------------------------------------------------------------------
@@ -225,29 +234,26 @@ is(comes_to_disk('lingering', 'open close=1'), 'open close=1', 'its end comes to
 is(comes_to_disk('ahead', 'open progress=50'), 'open progress=50', 'the next record of a scan is on the disk before it is needed');
 kill_backend($session, $pid);
 
-my $writer = stop_writer();
+stop_writer();
 ($session, $pid) = scanning('behind', 100);
 is(on_disk('behind'), 'open', 'without a writer it is not');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
 eval { $session->quit };
 ($session, $pid) = scanning('waited', 101);
-like(on_disk('waited'), qr/^open progress=50/, 'but no value is opened beyond the batch');
-kill 'KILL', $pid;
-kill 'CONT', $writer;
-$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
-eval { $session->quit };
-like(on_disk('waited'), qr/^open progress=50/, 'and a kill -9 takes nothing away');
+is(on_disk('waited'), 'open progress=50', 'but no value is opened beyond the batch');
+kill_backend($session, $pid);	# the postmaster ends those that are stopped, before they do anything
+is(on_disk('waited'), 'open progress=50', 'and a kill -9 takes nothing away');
 
 $node->safe_psql('postgres', 'ALTER SYSTEM SET seal.audit_sync = off; SELECT pg_reload_conf()');
-$writer = stop_writer();
+my @stopped = stop_writer();
 ($session, $pid) = scanning('unsynced scan', 101);
-like(on_disk('unsynced scan'), qr/^open progress=50/, 'with seal.audit_sync off too');
-kill 'CONT', $writer;
+is(on_disk('unsynced scan'), 'open progress=50', 'with seal.audit_sync off too');
+kill 'CONT', @stopped;
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
 eval { $session->quit };
 $node->safe_psql('postgres', 'ALTER SYSTEM RESET seal.audit_sync; SELECT pg_reload_conf()');
 
-$writer = writer();
+my $writer = writer();
 kill 'TERM', $writer;
 is(note_as('without a writer'), '', 'a writer that is ended stops no reading');
 foreach (1 .. 100)
