@@ -509,10 +509,11 @@ set_number(LogEntry *entry, EntryColumn column, uint64 number)
 static void
 set_digest(LogEntry *entry, const AuditRecord *record)
 {
-	bytea	   *digest = palloc(VARHDRSZ + AUDIT_DIGEST_BYTES);
+	bytea	   *digest;
 
 	if (!record->has_digest)
 		return;
+	digest = palloc(VARHDRSZ + AUDIT_DIGEST_BYTES);
 	SET_VARSIZE(digest, VARHDRSZ + AUDIT_DIGEST_BYTES);
 	memcpy(VARDATA(digest), record->digest, AUDIT_DIGEST_BYTES);
 	entry_set(entry, ENTRY_STATEMENT_DIGEST, PointerGetDatum(digest));
