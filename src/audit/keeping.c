@@ -114,13 +114,15 @@ reads(PlanState *state)
 	return !IsA(source, ValuesScan) && !(IsA(source, Result) && outerPlan(source) == NULL);
 }
 
-/* modifies: does this part of a plan keep what it opens? */
+/* modifies: does this part of a plan keep what it opens?  What an extension has put in its place, in doubt, does. */
 static bool
 modifies(PlanState *state)
 {
 	const ModifyTable *modify = (const ModifyTable *) state->plan;
 
-	if (!IsA(state, ModifyTableState) || modify->operation == CMD_DELETE)
+	if (!IsA(state, ModifyTableState))
+		return true;
+	if (modify->operation == CMD_DELETE)
 		return false;
 	return (modify->operation == CMD_INSERT && reads(state)) ||
 		may_open((Node *) modify->onConflictSet, NULL) || merges(modify) ||
