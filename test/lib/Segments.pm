@@ -34,12 +34,12 @@ sub crc32c
 	return $crc ^ 0xFFFFFFFF;
 }
 
-# segment_files NODE: paths of all segments, in the order of their names.
+# segment_files NODE: paths of all segments, in the order of their names; one that is being made is none.
 sub segment_files
 {
 	my ($node, $folder) = @_;
 	$folder //= $node->data_dir . '/pg_seal';
-	return sort glob "$folder/*/*";
+	return grep { !/\.new$/ } sort glob "$folder/*/*";
 }
 
 # body FIELDS: a record's fields; dies on what the format does not allow.
