@@ -11,7 +11,7 @@ use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils qw(slurp_file append_to_file);
 
-our @EXPORT = qw(new_node root_key_file as_role error_of log_since);
+our @EXPORT = qw(new_node root_key_file as_role error_of log_since comes_back);
 
 # The same superuser whoever runs the tests.
 $ENV{PGUSER} = 'postgres';
@@ -99,6 +99,18 @@ sub log_since
 {
 	my ($node, $offset) = @_;
 	return slurp_file($node->logfile, $offset);
+}
+
+# comes_back NODE, OFFSET: waits for a server that crashed when its log was so long; dies after half a minute.
+sub comes_back
+{
+	my ($node, $offset) = @_;
+	foreach (1 .. 300)
+	{
+		last if log_since($node, $offset) =~ /database system is ready to accept connections/;
+		select undef, undef, undef, 0.1;
+	}
+	return $node->poll_query_until('postgres', 'SELECT true') || die 'the server did not come back';
 }
 
 1;

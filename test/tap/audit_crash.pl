@@ -168,26 +168,13 @@ sub scanning
 	return ($session, $pid);
 }
 
-# comes_back OFFSET: the server, after it crashed with so much in its log.
-sub comes_back
-{
-	my ($offset) = @_;
-	foreach (1 .. 300)
-	{
-		last if log_since($node, $offset) =~ /database system is ready to accept connections/;
-		select undef, undef, undef, 0.1;
-	}
-	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
-	return;
-}
-
 # kill_backend SESSION, PID: kill -9, and the server comes back.
 sub kill_backend
 {
 	my ($session, $pid) = @_;
 	my $offset = -s $node->logfile;
 	kill 'KILL', $pid or die "could not kill $pid: $!";
-	comes_back($offset);
+	comes_back($node, $offset);
 	eval { $session->quit };
 	return;
 }
@@ -211,7 +198,7 @@ like(note_as('before a new segment'), qr/^58030: /, 'a segment that takes no mor
 my $offset = -s $node->logfile;
 fault('killed');
 note_as('killed while a segment is made');
-comes_back($offset);
+comes_back($node, $offset);
 ok(!-e $faults, 'kill -9 while the next is made');
 is(note_as('restarted again'), '', 'the server goes on');
 is(scalar(() = glob $node->data_dir . '/pg_seal/*/*.new'), 0, 'nothing of that segment is left');

@@ -52,12 +52,7 @@ sub killed
 	$node->poll_query_until('postgres', "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $pid") or die 'it does not sleep';
 	my $offset = -s $node->logfile;
 	kill 'KILL', $pid or die "could not kill $pid: $!";
-	foreach (1 .. 300)
-	{
-		last if log_since($node, $offset) =~ /database system is ready to accept connections/;
-		select undef, undef, undef, 0.1;
-	}
-	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
+	comes_back($node, $offset);
 	eval { $session->quit };
 	return;
 }

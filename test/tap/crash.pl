@@ -51,12 +51,7 @@ sub kill_and_wait
 	my $offset = -s $node->logfile;
 
 	kill 'KILL', $pid or die "could not kill $pid: $!";
-	foreach (1 .. 300)
-	{
-		last if log_since($node, $offset) =~ /database system is ready to accept connections/;
-		select undef, undef, undef, 0.1;
-	}
-	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
+	comes_back($node, $offset);
 	return $offset;
 }
 
