@@ -25,6 +25,9 @@
 
 #include "access/xact.h"
 #include "storage/fd.h"
+#include "storage/s_lock.h"
+
+#define SPINS			100		/* a microsecond or two */
 
 /* The segment this process has open, apart from the descriptors that transactions end. */
 static int	open_fd = -1;
@@ -83,6 +86,19 @@ put_bytes(Oid database, uint32 number, const char *bytes, uint32 len, uint32 pos
 	if (done == (ssize_t) len)
 		return SEAL_OK;
 	return done >= 0 || errno == ENOSPC || errno == EDQUOT ? SEAL_E_AUDIT_FULL : SEAL_E_AUDIT_IO;
+}
+
+/* acquire: a lock that is held for moments; sleeping until it is free takes longer than waiting. */
+static void
+acquire(LWLock *lock)
+{
+	for (int spins = SPINS; spins > 0; spins--)
+	{
+		if (LWLockConditionalAcquire(lock, LW_EXCLUSIVE))
+			return;
+		SPIN_DELAY();
+	}
+	LWLockAcquire(lock, LW_EXCLUSIVE);
 }
 
 /* ----------
@@ -314,7 +330,7 @@ lock_slot(Oid database)
 			known_slot = slot_of(database);
 		if (known_slot == NULL)
 			return NULL;
-		LWLockAcquire(known_slot->append_lock, LW_EXCLUSIVE);
+		acquire(known_slot->append_lock);
 		if (known_slot->database == database)
 			return known_slot;
 		LWLockRelease(known_slot->append_lock);
@@ -400,6 +416,27 @@ write_append(Place *place, Oid database, const char *frames, uint32 len)
  */
 
 /*
+ * lock_flush
+ *		False when somebody else flushed meanwhile.  Writing takes moments; for
+ *		who syncs one sleeps.
+ */
+static bool
+lock_flush(const Place *place)
+{
+	Slot	   *slot = place->slot;
+
+	for (int spins = audit_sync ? 0 : SPINS; spins > 0; spins--)
+	{
+		if (LWLockConditionalAcquire(slot->flush_lock, LW_EXCLUSIVE))
+			return true;
+		SPIN_DELAY();
+		if (pg_atomic_read_u64(&slot->flushed) >= place->upto)
+			return false;
+	}
+	return LWLockAcquireOrWait(slot->flush_lock, LW_EXCLUSIVE);
+}
+
+/*
  * write_flush
  *		Return when the records up to a place are on the disk; with
  *		seal.audit_sync off, written.
@@ -412,7 +449,7 @@ write_flush(const Place *place)
 
 	while (error == SEAL_OK && pg_atomic_read_u64(&slot->flushed) < place->upto)
 	{
-		if (!LWLockAcquireOrWait(slot->flush_lock, LW_EXCLUSIVE))
+		if (!lock_flush(place))
 			continue;
 		if (pg_atomic_read_u64(&slot->flushed) < place->upto)
 			error = flush_all(slot);
