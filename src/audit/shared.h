@@ -34,12 +34,13 @@ typedef struct Slot
 	uint32		number;			/* of the current segment; 0: none; this and begins change under flush and append */
 	uint64		begins;
 	bool		failed;			/* the current segment takes no more; under flush */
+	LWLock	   *flush_lock;
+	LWLock	   *append_lock;
+	char		apart[PG_CACHE_LINE_SIZE];	/* what follows changes with each record, what is above hardly ever */
 	pg_atomic_uint64 last_used;
 	pg_atomic_uint64 appended;	/* changes under append */
 	pg_atomic_uint64 flushed;	/* changes under flush */
 	pg_atomic_uint64 asked;		/* as many bytes are wanted on the disk soon */
-	LWLock	   *flush_lock;
-	LWLock	   *append_lock;
 	char		ring[RING_BYTES];
 } Slot;
 
@@ -72,6 +73,7 @@ typedef struct Leader
 	pg_atomic_uint64 statement; /* of the top-level statement that runs; 0: none yet */
 	pg_atomic_uint32 keeping;	/* does a query that runs keep what it opens? */
 	char		address[NAMEDATALEN];
+	char		apart[PG_CACHE_LINE_SIZE - NAMEDATALEN - sizeof(pg_atomic_uint64)];
 } Leader;
 
 typedef struct AuditShared
@@ -79,8 +81,6 @@ typedef struct AuditShared
 	unsigned char start[AUDIT_START_BYTES];
 	TimestampTz started_at;
 	pg_atomic_uint32 last_number;	/* of a segment */
-	pg_atomic_uint64 last_serial;	/* of a record */
-	pg_atomic_uint64 last_statement;
 	pg_atomic_uint64 bytes_on_disk; /* what all segments take */
 	pg_atomic_uint64 next_settling; /* when a minute of refusals ends; 0: none is counted */
 	LWLock	   *directory_lock;
@@ -88,6 +88,10 @@ typedef struct AuditShared
 	struct Latch *writer;		/* NULL while there is none; a latch outlives its process */
 	pg_atomic_uint32 writer_sleeps; /* until somebody wakes it */
 	pg_atomic_uint32 writer_polls;	/* it sees what is asked without being woken */
+	char		apart[PG_CACHE_LINE_SIZE];	/* from what each record changes */
+	pg_atomic_uint64 last_serial;	/* of a record */
+	pg_atomic_uint64 last_statement;
+	char		apart_too[PG_CACHE_LINE_SIZE];
 	Refusal		refusals[REFUSAL_COUNT];
 	Slot		slots[SLOT_COUNT];
 	Leader		leaders[FLEXIBLE_ARRAY_MEMBER]; /* by process */

@@ -132,13 +132,21 @@ slot_of(Oid database)
 	return unused;
 }
 
-/* audit_wake: there is something to ingest in a database; costs a spin lock. */
+/* is_wanted: whoever ends that starts a worker, which finds what was appended before this. */
+static bool
+is_wanted(const volatile Slot *slot, Oid database)
+{
+	pg_memory_barrier();
+	return slot != NULL && slot->database == database && slot->wanted;
+}
+
+/* audit_wake: there is something to ingest in a database; asked after each record, and mostly known already. */
 void
 audit_wake(Oid database)
 {
-	Slot	   *slot;
+	static Slot *slot = NULL;
 
-	if (shared == NULL || !OidIsValid(database))
+	if (shared == NULL || !OidIsValid(database) || is_wanted(slot, database))
 		return;
 	SpinLockAcquire(&shared->mutex);
 	slot = slot_of(database);
