@@ -269,15 +269,27 @@ see_end(int number)
 	ConditionVariableBroadcast(&shared->changed);
 }
 
-/* take_turn: under the mutex; shall a worker be started for this slot now? */
+/* is_due: under the mutex; is there something to do in a slot that nobody waits for? */
 static bool
-take_turn(Slot *slot, TimestampTz now)
+is_due(const Slot *slot, TimestampTz now)
+{
+	return now >= slot->not_before && (slot->wanted || (slot->due != 0 && now >= slot->due));
+}
+
+/*
+ * take_turn
+ *		Under the mutex: shall a worker be started for this slot now?
+ *
+ *	look		is it time to look for what nobody waits for?
+ */
+static bool
+take_turn(Slot *slot, TimestampTz now, bool look)
 {
 	bool		demanded = slot->demands > Max(slot->served, slot->refused);
 
 	if (slot->database == InvalidOid || slot->running)
 		return false;
-	if (!demanded && (now < slot->not_before || !(slot->wanted || (slot->due != 0 && now >= slot->due))))
+	if (!demanded && !(look && is_due(slot, now)))
 		return false;
 	slot->running = true;
 	slot->ended_well = false;
@@ -341,9 +353,8 @@ start_worker(int number)
 
 /* launch: one round over the slots. */
 static void
-launch(void)
+launch(TimestampTz now, bool look)
 {
-	TimestampTz now = GetCurrentTimestamp();
 
 	for (int i = 0; i < SLOTS; i++)
 	{
@@ -351,7 +362,7 @@ launch(void)
 
 		see_end(i);
 		SpinLockAcquire(&shared->mutex);
-		turn = take_turn(&shared->slots[i], now);
+		turn = take_turn(&shared->slots[i], now, look);
 		SpinLockRelease(&shared->mutex);
 		if (turn)
 			start_worker(i);
@@ -367,10 +378,26 @@ launcher_gone(int code, Datum arg)
 	SpinLockRelease(&shared->mutex);
 }
 
-/* pgseal_log_launcher: entry point of the launcher. */
+/* time_left: in ms, rounded up. */
+static long
+time_left(TimestampTz until)
+{
+	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+}
+
+/*
+ * pgseal_log_launcher
+ *		Entry point of the launcher.
+ *
+ * It looks for records once in seal.ingest_interval and when settings change;
+ * a worker's end or a demand wakes it too, and starts nothing but what is demanded.
+ */
 void
 pgseal_log_launcher(Datum arg)
 {
+	TimestampTz next_look = 0;
+	TimestampTz now;
+
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
@@ -385,7 +412,7 @@ pgseal_log_launcher(Datum arg)
 	for (;;)
 	{
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 ingest_interval, PG_WAIT_EXTENSION);
+						 time_left(next_look), PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
@@ -393,9 +420,13 @@ pgseal_log_launcher(Datum arg)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 			wake_all();
+			next_look = 0;
 		}
 		MemoryContextSwitchTo(TopMemoryContext);	/* handles outlive a round */
-		launch();
+		now = GetCurrentTimestamp();
+		launch(now, now >= next_look);
+		if (now >= next_look)
+			next_look = TimestampTzPlusMilliseconds(now, ingest_interval);
 	}
 }
 
@@ -509,7 +540,7 @@ rest(Slot *slot, long duration)
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), duration);
 	long		left;
 
-	while ((left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until)) > 0 &&
+	while ((left = time_left(until)) > 0 &&
 		   !is_demanded(slot) && !worker_is_in_the_way())
 	{
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,

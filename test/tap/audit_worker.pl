@@ -90,8 +90,22 @@ is(sql('SELECT seal.purge_audit(interval \'0\', true) > 0'), 't', 'a purge');
 sql(q{SELECT bt_index_check(c.oid, true) FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_am a ON a.oid = relam WHERE indrelid = 'seal.audit_entry'::regclass AND amname = 'btree'});
 is(sql('SELECT pg_relation_size(oid) <= 5 * 8192 FROM pg_class WHERE relname = \'audit_entry_row\''), 't', 'what is read stands in no index of rows');
 
-# Nobody waits for a worker with a backlog.
+# What comes while a worker works waits for the next look, not for its end alone.
+sub workers { return q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pgseal log'}; }
+setting('seal.checkpoint_command', 'sleep 2');
 setting('seal.ingest_interval', '1h');
+my $session = $node->background_psql('postgres');
+$node->poll_query_until('postgres', workers(), '0') or die 'a worker stays';
+$session->query_until(qr/^$/, "SELECT seal.checkpoint();\n");
+ok($node->poll_query_until('postgres', workers(), '1'), 'a worker is demanded');
+my $before = sql('SELECT coalesce(max(size), 0) FROM seal.audit_state WHERE pg_sleep(1) IS NOT NULL');
+records(10);
+$session->quit;
+$node->poll_query_until('postgres', workers(), '0') or die 'a worker stays';
+is(sql('SELECT size FROM seal.audit_state WHERE pg_sleep(1) IS NOT NULL'), $before, 'its end makes nobody look for records');
+setting('seal.checkpoint_command', '');
+
+# Nobody waits for a worker with a backlog.
 sql('CREATE DATABASE busy');
 sql(q{CREATE EXTENSION pgseal}, 'busy');
 records(60_000, 'busy');
