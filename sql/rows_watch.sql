@@ -26,8 +26,8 @@ CREATE TEMPORARY VIEW written AS
   SELECT * FROM (
     SELECT action, relation, row_key, keys, columns, old, new, detail, what, login_role, session_role, role, actor, purpose, address,
       application, xid, outcome, at, subject, statement, entry, 0 AS id FROM seal.audit_entry
-    UNION ALL SELECT action, relation, row_key, keys, columns, old, new, detail, what, login_role, session_role, role, actor, purpose, address,
-      application, xid, outcome, at, subject, statement, NULL, id FROM seal.audit_change) AS log
+    UNION ALL SELECT action, relation, row_key, keys, columns, seal.audit_image(old), seal.audit_image(new), detail, what, login_role, session_role,
+      role, actor, purpose, address, application, xid, outcome, at, subject, statement, NULL, id FROM seal.audit_change) AS log
   WHERE at > (SELECT last FROM seen) AND action IN ('insert', 'update', 'delete', 'truncate') ORDER BY entry, id;
 CREATE TEMPORARY VIEW recorded AS
   SELECT action, relation, regexp_replace(row_key, 'seal1:[^"]*', 'token', 'g') AS row_key, keys, columns,
@@ -455,6 +455,22 @@ UPDATE seal.audit_entry SET new = jsonb_set(new, '{note}', to_jsonb(overlay(new-
   WHERE relation = 'regress_rows.patient' AND row_key = '1' AND action = 'insert';
 SET LOCAL ROLE regress_rows_auditor;
 SELECT * FROM seal.row_history('regress_rows.patient', '1');
+ROLLBACK;
+
+-- what waits to be numbered is bytes, which the log shows as jsonb; anything else is no image
+SELECT image, seal.audit_image(decode(image, 'hex')) FROM (VALUES (''), ('0000000000'), ('016100000000'), ('016100000001ff'),
+  ('0000000000016100000002ffff01620000000002616100000000'),
+  ('01'), ('0161000000'), ('016100000002ff'), ('0161ffffffff'), ('01ff00000000'),
+  ('016200000000016100000000'), ('016100000000016100000000'), ('02616100000000016200000000')) AS images (image);
+SELECT seal.audit_image(string_agg('\x03'::bytea || n::text::bytea || '\x0000000101'::bytea, '' ORDER BY n)) = jsonb_object_agg(n, 'seal1:AQ') AS t
+  FROM generate_series(100, 199) n;
+-- an index that somebody gives that table is kept up, for one row and for many
+BEGIN;
+CREATE INDEX regress_rows_waiting ON seal.audit_change (row_key);
+INSERT INTO patient (id) VALUES (40);
+INSERT INTO patient (id) SELECT generate_series(41, 49);
+SET LOCAL enable_seqscan = off;
+SELECT string_agg(row_key, ' ' ORDER BY id) FROM seal.audit_change WHERE row_key BETWEEN '40' AND '49';
 ROLLBACK;
 
 -- replication roles pass no trigger of ours

@@ -199,6 +199,16 @@ extern SealError audit_flush(void);
 extern void audit_segment_remove(const char *path);
 extern void audit_set_aside(Oid database);
 
+/* image.c: the values of a row in seal.audit_change */
+typedef struct AuditColumn
+{
+	const char *name;
+	uint8		name_len;		/* less than NAMEDATALEN */
+} AuditColumn;
+
+extern void audit_image_add(StringInfo image, Size *shown, const AuditColumn *column, const char *envelope, uint32 len);
+extern struct varlena *audit_image_show(const struct varlena *image);
+
 /* start.c */
 extern bool audit_setting_matters(const char *name);
 extern char *audit_setting_text(const char *name, const char *value);

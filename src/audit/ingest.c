@@ -24,9 +24,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/waiting.h"
+
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -787,9 +790,30 @@ take_file(Ingest *ingest, const SegmentFile *file)
  * ----------
  */
 
+/* show_image: what waited as bytes as the log has it; false when it is no image. */
+static bool
+show_image(LogEntry *entry, EntryColumn column)
+{
+	struct varlena *shown;
+
+	if (entry->nulls[column])
+		return true;
+	shown = audit_image_show(PG_DETOAST_DATUM_PACKED(entry->values[column]));
+	entry->values[column] = PointerGetDatum(shown);
+	return shown != NULL;
+}
+
+/* enter_forged: in the place of a change that is none. */
+static void
+enter_forged(LogEntry *entry, char *why)
+{
+	entry_clear(entry);
+	set_finding(entry, "forged_change", why);
+}
+
 /*
  * refuse_forged
- *		Enter in its place that a change is none.
+ *		Enter in its place that a change is none; else show its images.
  *
  * A superuser can insert what he likes; an entry that tells of a purge, or of
  * another name of the log, would have verification believe him.
@@ -799,47 +823,72 @@ refuse_forged(LogEntry *entry)
 {
 	char	   *action = entry->nulls[ENTRY_ACTION] ? "" : TextDatumGetCString(entry->values[ENTRY_ACTION]);
 
-	if (audit_action_of_name(action) <= AUDIT_TRUNCATE)
-		return;
-	entry_clear(entry);
-	set_finding(entry, "forged_change", psprintf("a change says that it is: %s", action));
+	if (audit_action_of_name(action) > AUDIT_TRUNCATE)
+		enter_forged(entry, psprintf("a change says that it is: %s", action));
+	else if (!show_image(entry, ENTRY_OLD) || !show_image(entry, ENTRY_NEW))
+		enter_forged(entry, "a change has values that are no image of a row");
 }
 
 /* take_change: one row of seal.audit_change becomes an entry. */
 static void
-take_change(Ingest *ingest, Relation changes, HeapTuple tuple)
+take_change(Ingest *ingest, Relation changes, TupleTableSlot *slot)
 {
 	LogEntry	entry;
 
 	entry_clear(&entry);
-	heap_deform_tuple(tuple, RelationGetDescr(changes), entry.values, entry.nulls);
+	slot_getallattrs(slot);
+	memcpy(entry.values, slot->tts_values, sizeof(Datum) * ENTRY_CHANGE_COLUMNS);
+	memcpy(entry.nulls, slot->tts_isnull, sizeof(bool) * ENTRY_CHANGE_COLUMNS);
 	refuse_forged(&entry);
 	append(ingest, &entry);
-	simple_heap_delete(changes, &tuple->t_self);
+	simple_heap_delete(changes, &slot->tts_tid);
 }
 
-/* take_changes: in the order of their ids, those of transactions that committed. */
+/* take_waiting: of the writes that were found, as many as this batch may. */
 static void
-take_changes(Ingest *ingest)
+take_waiting(Ingest *ingest, Relation changes, TupleTableSlot *slot)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	Relation	changes = log_open("audit_change", RowExclusiveLock);
-	Relation	index = index_open(RelationGetPrimaryKeyIndex(changes), AccessShareLock);
-	SysScanDesc scan = systable_beginscan_ordered(changes, index, snapshot, 0, NULL);
-	HeapTuple	tuple;
 
-	while (ingest->left > 0 &&
-		   HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	while (ingest->left > 0 && waiting_next(slot, changes, snapshot))
 	{
 		MemoryContext outer = MemoryContextSwitchTo(ingest->per_entry);
 
-		take_change(ingest, changes, tuple);
+		CHECK_FOR_INTERRUPTS();
+		take_change(ingest, changes, slot);
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(ingest->per_entry);
 	}
-	systable_endscan_ordered(scan);
 	UnregisterSnapshot(snapshot);
-	index_close(index, AccessShareLock);
+}
+
+/* find_changes: those of transactions that committed, and were not taken by this one. */
+static void
+find_changes(Relation changes)
+{
+	Snapshot	snapshot;
+
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	waiting_look(changes, snapshot);
+	UnregisterSnapshot(snapshot);
+}
+
+/* take_changes: in the order of their ids; first those that a batch before found. */
+static void
+take_changes(Ingest *ingest)
+{
+	Relation	changes = log_open("audit_change", RowExclusiveLock);
+	TupleTableSlot *slot = table_slot_create(changes, NULL);
+
+	waiting_resume(changes);
+	take_waiting(ingest, changes, slot);
+	if (ingest->left > 0)
+	{
+		find_changes(changes);
+		take_waiting(ingest, changes, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
 	table_close(changes, NoLock);
 }
 

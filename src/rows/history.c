@@ -41,7 +41,7 @@ static const char history_query[] =
 "          FROM seal.audit_entry"
 "        UNION ALL"
 "        SELECT NULL, at, action, login_role, session_role, role, actor, purpose, address, application,"
-"               xid, what, detail, columns, old, new, relation, row_key, id"
+"               xid, what, detail, columns, seal.audit_image(old), seal.audit_image(new), relation, row_key, id"
 "          FROM seal.audit_change) AS log"
 "  WHERE relation OPERATOR(pg_catalog.=) $1"
 "    AND (row_key OPERATOR(pg_catalog.=) $2"

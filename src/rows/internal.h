@@ -11,6 +11,7 @@
 
 #include "rows/rows.h"
 
+#include "audit/audit.h"
 #include "catalog/pg_trigger.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
@@ -44,8 +45,7 @@ typedef enum Print
 typedef struct WatchedColumn
 {
 	int			place;			/* in a slot, from 0 */
-	const char *name;
-	int			name_len;
+	AuditColumn name;
 	Datum		name_text;
 	const char *member;			/* its name in JSON, and a colon */
 	int			member_len;
@@ -74,9 +74,8 @@ typedef struct Watched
 	bool		is_partition;
 	Oid			change_table;
 	TupleDesc	change_desc;	/* a copy */
-	Oid			change_sequence;
 	int			column_count;
-	WatchedColumn *columns;		/* in the order of the keys of a jsonb object */
+	WatchedColumn *columns;		/* in the order of an image */
 	int			row_key_count;	/* 0: rows have no key */
 	WatchedColumn **row_key;
 	int			key_count;
@@ -88,7 +87,7 @@ typedef struct Watched
 	bool	   *last_chosen;
 } Watched;
 
-/* The key under which an image has its plain values; no column has it as its name. */
+/* The name under which an image has its plain values; no column has it. */
 #define IMAGE_PLAIN		""
 
 /* watched.c */

@@ -8,25 +8,27 @@
  * own, as they go with it when it is rolled back.
  *
  * A row is numbered when it is written, while what it tells of is still locked
- * by its transaction: the numbers of one row follow its history.  One draw from
- * the sequence numbers all of them: its increment is PENDING_MOST.
+ * by its transaction: the numbers of one row follow its history.  They are the
+ * position of the WAL, NUMBERS_PER_BYTE for each byte of it, as all rows take
+ * more WAL than they take numbers.  Other rows may have equal numbers.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
 #include "rows/internal.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/index.h"
-#include "commands/sequence.h"
 #include "executor/executor.h"
 #include "tcop/utility.h"
 #include "utils/memutils.h"
 
-#define PENDING_MOST		256		/* the increment of seal.audit_change_id_seq: audit.sql */
+#define PENDING_MOST		256
 #define PENDING_BYTES		((Size) 256 * 1024)
+#define NUMBERS_PER_BYTE	64		/* so 2^57 bytes of WAL can be numbered */
 
 /* The rows of one subtransaction, in the memory of the transaction. */
 typedef struct Pending
@@ -41,6 +43,7 @@ typedef struct Pending
 } Pending;
 
 static Pending *pending = NULL;	/* of the innermost subtransaction that has any */
+static int64 last_number = 0;	/* that this session gave */
 
 static ExecutorFinish_hook_type prev_finish_hook = NULL;
 static ProcessUtility_hook_type prev_utility_hook = NULL;
@@ -52,21 +55,17 @@ static ProcessUtility_hook_type prev_utility_hook = NULL;
 
 /* number_rows: those that have none; of the outer ones first, as they are older. */
 static void
-number_rows(Pending *these)
+number_rows(Pending *these, int64 least)
 {
-	int64		number;
-
 	if (these->outer != NULL)
-		number_rows(these->outer);
-	if (these->numbered == these->count)
-		return;
-	number = nextval_internal(these->watched->change_sequence, false);
+		number_rows(these->outer, least);
 	for (; these->numbered < these->count; these->numbered++)
 	{
 		HeapTupleHeader row = these->rows[these->numbered]->t_data;
 
+		last_number = Max(last_number + 1, least);
 		/* the first column, of eight aligned bytes and never null */
-		*(int64 *) ((char *) row + row->t_hoff) = number++;
+		*(int64 *) ((char *) row + row->t_hoff) = last_number;
 	}
 }
 
@@ -104,20 +103,21 @@ index_rows(Relation table, Oid oid, TupleTableSlot **slots, int count)
 	index_close(index, RowExclusiveLock);
 }
 
-/* write_rows: to the table and its indexes. */
+/* write_many: to the table and to the indexes that somebody gave it. */
 static void
-write_rows(Relation table, TupleTableSlot **slots, int count)
+write_many(Relation table, const Pending *these)
 {
+	TupleTableSlot **slots = fill_slots(these);
 	List	   *indexes = RelationGetIndexList(table);
 	ListCell   *cell;
 
-	if (count == 1)
-		table_tuple_insert(table, slots[0], GetCurrentCommandId(true), 0, NULL);
-	else
-		table_multi_insert(table, slots, count, GetCurrentCommandId(true), 0, NULL);
+	heap_multi_insert(table, slots, these->count, GetCurrentCommandId(true), 0, NULL);
 	foreach(cell, indexes)
-		index_rows(table, lfirst_oid(cell), slots, count);
+		index_rows(table, lfirst_oid(cell), slots, these->count);
 	list_free(indexes);
+	for (int i = 0; i < these->count; i++)
+		ExecDropSingleTupleTableSlot(slots[i]);
+	pfree(slots);
 }
 
 /* drop_innermost: they are written, or are gone with their subtransaction. */
@@ -132,21 +132,19 @@ drop_innermost(void)
 	pfree(these);
 }
 
-/* write_pending: the rows of the present subtransaction. */
+/* write_pending: the rows of the present subtransaction; one alone, as is usual, in the shortest way. */
 static void
 write_pending(void)
 {
 	Relation	table = table_open(pending->watched->change_table, RowExclusiveLock);
-	TupleTableSlot **slots;
 
 	if (RelationGetNumberOfAttributes(table) != CHANGE_COUNT)
 		elog(ERROR, "seal.audit_change has %d columns", RelationGetNumberOfAttributes(table));
-	number_rows(pending);
-	slots = fill_slots(pending);
-	write_rows(table, slots, pending->count);
-	for (int i = 0; i < pending->count; i++)
-		ExecDropSingleTupleTableSlot(slots[i]);
-	pfree(slots);
+	number_rows(pending, (int64) GetXLogInsertRecPtr() * NUMBERS_PER_BYTE);
+	if (pending->count == 1 && !table->rd_rel->relhasindex)
+		heap_insert(table, pending->rows[0], GetCurrentCommandId(true), 0, NULL);
+	else
+		write_many(table, pending);
 	table_close(table, NoLock);
 	drop_innermost();
 }

@@ -2,29 +2,21 @@
  * rowimage.c
  *		A row as the log of writes keeps it: its key, and its values.
  *
- * Floor 5.  Values become a jsonb object of envelopes by column, sealed ones as
- * they are stored.  The plain ones are one envelope, of an object by column
- * again, under the empty key, which no column has as its name.
+ * Floor 5.  Values become envelopes by column, sealed ones as they are stored.
+ * The plain ones are one envelope, of a JSON object by column again, under the
+ * empty name, which no column has.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
 #include "rows/internal.h"
 
+#include "audit/audit.h"
 #include "catalog/pg_type.h"
 #include "types/types.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/json.h"
-#include "utils/jsonb.h"
-
-/* A jsonb object that is being written. */
-typedef struct ImageWriter
-{
-	StringInfoData bytes;
-	int			count;			/* keys and values so far */
-	Size		total;			/* their bytes */
-} ImageWriter;
 
 /* ----------
  * What changed
@@ -162,98 +154,48 @@ seal_plain(const Watched *watched, TupleTableSlot *slot, const bool *chosen)
 
 /* ----------
  * The image
- *
- * A jsonb as PostgreSQL stores it, written at once: building it of values takes
- * as long as all else that is done for a row.
  * ----------
  */
 
-/* add_entry: the next key or value, which ends where it ends. */
+/* add_sealed: a sealed column. */
 static void
-add_entry(ImageWriter *writer, uint32 kind, Size len)
+add_sealed(StringInfo image, Size *shown, const WatchedColumn *column, TupleTableSlot *slot)
 {
-	JEntry	   *entries = (JEntry *) (writer->bytes.data + offsetof(Jsonb, root.children));
-
-	writer->total += len;
-	if (writer->total > JENTRY_OFFLENMASK)
-		error_raise(SEAL_E_TOO_LONG, "jsonb");
-	if (writer->count % JB_OFFSET_STRIDE == 0)
-		entries[writer->count] = kind | JENTRY_HAS_OFF | (uint32) writer->total;
-	else
-		entries[writer->count] = kind | (uint32) len;
-	writer->count++;
-}
-
-static void
-add_key(ImageWriter *writer, const char *name, int len)
-{
-	appendBinaryStringInfo(&writer->bytes, name, len);
-	add_entry(writer, JENTRY_ISSTRING, len);
-}
-
-static void
-add_envelope(ImageWriter *writer, const struct varlena *sealed)
-{
-	int			len = image_append(&writer->bytes, sealed);
-
-	add_entry(writer, JENTRY_ISSTRING, len);
-}
-
-/* start_image: an object of so many pairs. */
-static void
-start_image(ImageWriter *writer, int pairs)
-{
-	Size		head = offsetof(Jsonb, root.children) + sizeof(JEntry) * 2 * pairs;
-
-	initStringInfo(&writer->bytes);
-	enlargeStringInfo(&writer->bytes, head);
-	writer->bytes.len = head;
-	((Jsonb *) writer->bytes.data)->root.header = JB_FOBJECT | pairs;
-	writer->count = 0;
-	writer->total = 0;
-}
-
-/* add_value: of a sealed column. */
-static void
-add_value(ImageWriter *writer, const WatchedColumn *column, TupleTableSlot *slot)
-{
-	Datum		value = slot->tts_values[column->place];
+	struct varlena *held;
 
 	if (slot->tts_isnull[column->place])
-		add_entry(writer, JENTRY_ISNULL, 0);
-	else
-		add_envelope(writer, PG_DETOAST_DATUM_PACKED(value));
+	{
+		audit_image_add(image, shown, &column->name, NULL, 0);
+		return;
+	}
+	held = PG_DETOAST_DATUM_PACKED(slot->tts_values[column->place]);
+	audit_image_add(image, shown, &column->name, VARDATA_ANY(held), VARSIZE_ANY_EXHDR(held));
 }
 
 /*
  * row_image
- *		A jsonb object of the chosen columns; NULL: all.
+ *		The chosen columns, NULL: all; bytea.
  *
- * The columns are in the order of the object's keys already, and the empty key
- * comes before them.
+ * The columns are in the order of an image already, and the empty name of the
+ * plain ones comes before them.
  */
 Datum
 row_image(const Watched *watched, TupleTableSlot *slot, const bool *chosen)
 {
+	static const AuditColumn plain_name = {IMAGE_PLAIN, 0};
 	struct varlena *plain = seal_plain(watched, slot, chosen);
-	WatchedColumn **sealed = palloc(sizeof(WatchedColumn *) * Max(watched->column_count, 1));
-	int			count = 0;
-	ImageWriter writer;
+	Size		shown = 0;
+	StringInfoData image;
 
+	initStringInfo(&image);
+	image.len = VARHDRSZ;
+	if (plain != NULL)
+		audit_image_add(&image, &shown, &plain_name, VARDATA_ANY(plain), VARSIZE_ANY_EXHDR(plain));
 	for (int i = 0; i < watched->column_count; i++)
 		if (watched->columns[i].sealed && (chosen == NULL || chosen[i]))
-			sealed[count++] = &watched->columns[i];
-	start_image(&writer, count + (plain != NULL));
-	if (plain != NULL)
-		add_key(&writer, IMAGE_PLAIN, 0);
-	for (int i = 0; i < count; i++)
-		add_key(&writer, sealed[i]->name, sealed[i]->name_len);
-	if (plain != NULL)
-		add_envelope(&writer, plain);
-	for (int i = 0; i < count; i++)
-		add_value(&writer, sealed[i], slot);
-	SET_VARSIZE(writer.bytes.data, writer.bytes.len);
-	return PointerGetDatum(writer.bytes.data);
+			add_sealed(&image, &shown, &watched->columns[i], slot);
+	SET_VARSIZE(image.data, image.len);
+	return PointerGetDatum(image.data);
 }
 
 /* ----------

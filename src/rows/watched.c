@@ -29,7 +29,6 @@
 
 #define WATCH_FUNCTION		"audit"
 #define CHANGE_TABLE		"audit_change"
-#define CHANGE_SEQUENCE		"audit_change_id_seq"
 
 /* A table in the cache. */
 typedef struct Known
@@ -164,8 +163,8 @@ name_column(WatchedColumn *column, const char *name)
 	initStringInfo(&member);
 	escape_json(&member, name);
 	appendStringInfoChar(&member, ':');
-	column->name = pstrdup(name);
-	column->name_len = strlen(name);
+	column->name.name = pstrdup(name);
+	column->name.name_len = strlen(name);
 	column->name_text = CStringGetTextDatum(name);
 	column->member = member.data;
 	column->member_len = member.len;
@@ -195,21 +194,19 @@ read_column(WatchedColumn *column, Watched *watched, Form_pg_attribute attribute
 	fmgr_info_cxt(output, &column->output, watched->context);
 }
 
-/* compare_columns: as jsonb orders the keys of an object, the short ones first. */
+/* compare_columns: as an image orders them, the short names first. */
 static int
 compare_columns(const void *a, const void *b)
 {
-	const char *left = ((const WatchedColumn *) a)->name;
-	const char *right = ((const WatchedColumn *) b)->name;
-	size_t		left_len = strlen(left);
-	size_t		right_len = strlen(right);
+	const AuditColumn *left = &((const WatchedColumn *) a)->name;
+	const AuditColumn *right = &((const WatchedColumn *) b)->name;
 
-	if (left_len != right_len)
-		return left_len < right_len ? -1 : 1;
-	return memcmp(left, right, left_len);
+	if (left->name_len != right->name_len)
+		return left->name_len < right->name_len ? -1 : 1;
+	return memcmp(left->name, right->name, left->name_len);
 }
 
-/* read_columns: the live ones, in the order of a jsonb object. */
+/* read_columns: the live ones, in the order of an image. */
 static void
 read_columns(Watched *watched, TupleDesc desc)
 {
@@ -309,7 +306,6 @@ read_log_table(Watched *watched)
 		elog(ERROR, "seal.audit_change has %d columns", RelationGetNumberOfAttributes(table));
 	watched->change_table = RelationGetRelid(table);
 	watched->change_desc = CreateTupleDescCopy(RelationGetDescr(table));
-	watched->change_sequence = seal_relation_oid(CHANGE_SEQUENCE);
 	table_close(table, AccessShareLock);
 }
 

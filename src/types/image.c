@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * image.c
- *		Values as the log of writes keeps them: text forms of envelopes.
+ *		Values as the log of writes keeps them: envelopes.
  *
  * Floor 4.  A sealed value is kept as it is stored, without a key.  The plain
  * values of a row are a JSON object of their texts, sealed under key audit.
@@ -33,19 +33,6 @@ image_seal(const StringInfoData *json)
 	plain_borrow(&payload, json->data, json->len, NULL);
 	text_to_payload(&payload);
 	return value_seal_audit(sealed_type(SEALED_JSONB), &payload);
-}
-
-/* image_append: the text form of an envelope; how many characters it has. */
-int
-image_append(StringInfo text, const struct varlena *sealed)
-{
-	size_t		len = VARSIZE_ANY_EXHDR(sealed);
-	size_t		text_len = envelope_text_len(len);
-
-	enlargeStringInfo(text, text_len);
-	envelope_to_text(text->data + text->len, text_len + 1, (const unsigned char *) VARDATA_ANY(sealed), len);
-	text->len += text_len;
-	return text_len;
 }
 
 /*

@@ -52,10 +52,9 @@ extern Oid	sealed_plain_oid(SealedKind kind);
 extern const char *sealed_type_name(SealedKind kind);
 extern Opening sealed_opening(Oid function);
 
-/* image.c: values as the log of writes keeps them, all of them text forms of envelopes */
+/* image.c: values as the log of writes keeps them, all of them envelopes */
 extern void image_start(StringInfo json);
 extern struct varlena *image_seal(const StringInfoData *json);	/* plain values, under key audit; 55000 without a root */
-extern int	image_append(StringInfo text, const struct varlena *sealed);
 extern char *image_name(Datum value);	/* the same for equal values, where the key is searchable */
 extern char *image_show(const char *text, size_t len);	/* clear text; NULL without the right or the key */
 

@@ -10,7 +10,7 @@ use Test::More;
 
 # writes on record, whether or not they have their number in the log by now
 my $log = q{(SELECT action, row_key, role, columns, new, entry, 0 AS id FROM seal.audit_entry
-	UNION ALL SELECT action, row_key, role, columns, new, NULL, id FROM seal.audit_change) AS log};
+	UNION ALL SELECT action, row_key, role, columns, seal.audit_image(new), NULL, id FROM seal.audit_change) AS log};
 my $writes = q{action IN ('insert', 'update', 'delete', 'truncate')};
 my $recorded = "SELECT action, row_key, role FROM $log WHERE $writes ORDER BY entry, id";
 my $node = new_node('node', allows_streaming => 'logical', conf => "max_worker_processes = 16\n");
@@ -100,6 +100,35 @@ $node->stop('immediate');
 $node->start;
 as_role($node, 'lab_app', q{COMMIT PREPARED 'kept'; ROLLBACK PREPARED 'lost'});
 is($node->safe_psql('postgres', qq{SELECT string_agg(row_key, ' ') FROM $log WHERE action = 'insert' AND row_key IN ('3', '4')}), '3', 'a write is recorded exactly when it is committed');
+
+# The order of the log ------------------------------------------------------------------------------
+
+# Later writes fill the room of some that were rolled back, so they lie in no order; they are more than a batch,
+# and several sessions wrote each row.
+$node->append_conf('postgresql.conf', "seal.ingest_interval = '1h'\nautovacuum = off\n");
+$node->reload;
+my $count = 'UPDATE counted SET n = n + 1;';
+as_role($node, 'lab_owner', q{CREATE TABLE counted (id int PRIMARY KEY, n int); SELECT seal.watch('counted');
+	INSERT INTO counted SELECT n, 0 FROM generate_series(1001, 1300) n});
+as_role($node, 'lab_owner', 'BEGIN;' . $count x 12 . 'ROLLBACK');
+as_role($node, 'lab_owner', $count) foreach 1 .. 12;
+$node->safe_psql('postgres', 'VACUUM seal.audit_change');
+as_role($node, 'lab_owner', $count) foreach 1 .. 12;
+is($node->safe_psql('postgres', q{SELECT EXISTS (SELECT FROM (SELECT id < lag(id) OVER (ORDER BY ctid) AS back FROM seal.audit_change) c WHERE back)}),
+	't', 'what waits lies in no order');
+$node->safe_psql('postgres', 'SELECT seal.checkpoint()');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM seal.audit_change'), '0', 'all of it is taken');
+is($node->safe_psql('postgres', <<'SQL'), '7500 300 0', 'the entries of a row are in the order in which it was written');
+SELECT concat_ws(' ', count(*), count(DISTINCT row_key), count(*) FILTER (WHERE back))
+FROM (SELECT row_key, at < lag(at) OVER (PARTITION BY row_key ORDER BY entry) AS back FROM seal.audit_entry WHERE relation = 'public.counted') e
+SQL
+
+# What a superuser puts among the writes and is none does not stop the log.
+$node->safe_psql('postgres', q{INSERT INTO seal.audit_change (at, action, row_key, old) VALUES (now(), 'delete', 'forged', '\x05')});
+$node->safe_psql('postgres', 'SELECT seal.checkpoint()');
+is($node->safe_psql('postgres', q{SELECT detail FROM seal.audit_entry WHERE what = 'forged_change'}), 'a change has values that are no image of a row',
+	'what is no image is told');
+is($node->safe_psql('postgres', 'SELECT intact FROM seal.verify_audit()'), 't', 'the log verifies');
 
 # Without a root -------------------------------------------------------------------------------------
 
