@@ -457,6 +457,15 @@ SET LOCAL ROLE regress_rows_auditor;
 SELECT * FROM seal.row_history('regress_rows.patient', '1');
 ROLLBACK;
 
+-- texts come back as they were, whatever must be escaped, wherever it stands
+CREATE TABLE texts (id integer PRIMARY KEY, held text);
+SELECT seal.watch('texts');
+INSERT INTO texts SELECT row_number() OVER (), repeat('x', before) || odd || repeat('y', behind)
+  FROM generate_series(0, 9) before, generate_series(0, 9) behind,
+    unnest(ARRAY['"', '\', '''', E'\n', E'\x01', E'\x1f', E'\x7f', ' ', '!', '#', '[', ']', 'é', '/', E'\\u0041', '']) odd;
+SELECT count(*), count(DISTINCT held) > 1000 AS t, count(*) FILTER (WHERE h.new->>'held' = held) AS same FROM texts, seal.row_history('texts', id::text) h;
+CALL pg_temp.forget();
+
 -- what waits to be numbered is bytes, which the log shows as jsonb; anything else is no image
 SELECT image, seal.audit_image(decode(image, 'hex')) FROM (VALUES (''), ('0000000000'), ('016100000000'), ('016100000001ff'),
   ('0000000000016100000002ffff01620000000002616100000000'),

@@ -87,13 +87,13 @@ set_names(Change *change, const ChosenNames *names)
 
 /* record_whole: INSERT or DELETE of a row. */
 static void
-record_whole(Watched *watched, const char *action, ChangeColumn image, TupleTableSlot *slot)
+record_whole(Watched *watched, AuditAction action, ChangeColumn image, TupleTableSlot *slot)
 {
 	Change		change;
 
 	change_start(&change);
 	slot_getallattrs(slot);
-	change_set_text(&change, CHANGE_ACTION, action);
+	change_set_action(&change, action);
 	change_set_text(&change, CHANGE_ROW_KEY, row_key(watched, slot));
 	set_names(&change, row_names(watched, NULL));
 	change_set(&change, image, row_image(watched, slot, NULL));
@@ -126,7 +126,7 @@ record_update(Watched *watched, TupleTableSlot *old_slot, TupleTableSlot *new_sl
 		set_row_key(&change, watched, old_slot, new_slot);
 	else
 		change_set_text(&change, CHANGE_ROW_KEY, row_key(watched, old_slot));
-	change_set_text(&change, CHANGE_ACTION, "update");
+	change_set_action(&change, AUDIT_UPDATE);
 	set_names(&change, row_names(watched, changed));
 	change_set(&change, CHANGE_OLD, row_image(watched, old_slot, changed));
 	change_set(&change, CHANGE_NEW, row_image(watched, new_slot, changed));
@@ -140,7 +140,7 @@ record_truncate(const Watched *watched)
 	Change		change;
 
 	change_start(&change);
-	change_set_text(&change, CHANGE_ACTION, "truncate");
+	change_set_action(&change, AUDIT_TRUNCATE);
 	change_store(&change, watched);
 }
 
@@ -149,9 +149,9 @@ static void
 record_event(const TriggerData *trigger, Watched *watched)
 {
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-		record_whole(watched, "insert", CHANGE_NEW, trigger->tg_trigslot);
+		record_whole(watched, AUDIT_INSERT, CHANGE_NEW, trigger->tg_trigslot);
 	else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-		record_whole(watched, "delete", CHANGE_OLD, trigger->tg_trigslot);
+		record_whole(watched, AUDIT_DELETE, CHANGE_OLD, trigger->tg_trigslot);
 	else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		record_update(watched, trigger->tg_trigslot, trigger->tg_newslot);
 	else

@@ -63,6 +63,29 @@ change_set_text(Change *change, ChangeColumn column, const char *text)
 		change_set(change, column, CStringGetTextDatum(text));
 }
 
+/* constant_text: made once. */
+static Datum
+constant_text(Datum *text, const char *string)
+{
+	MemoryContext before;
+
+	if (*text != (Datum) 0)
+		return *text;
+	before = MemoryContextSwitchTo(TopMemoryContext);
+	*text = CStringGetTextDatum(string);
+	MemoryContextSwitchTo(before);
+	return *text;
+}
+
+/* change_set_action: one of those of a write. */
+void
+change_set_action(Change *change, AuditAction action)
+{
+	static Datum names[AUDIT_TRUNCATE + 1];
+
+	change_set(change, CHANGE_ACTION, constant_text(&names[action], audit_action_name(action)));
+}
+
 /* ----------
  * Who
  * ----------
@@ -188,9 +211,11 @@ set_who(Change *change)
 void
 change_store(Change *change, const Watched *watched)
 {
+	static Datum ok;
+
 	set_who(change);
 	change_set(change, CHANGE_AT, TimestampTzGetDatum(GetCurrentTimestamp()));
-	change_set_text(change, CHANGE_OUTCOME, "ok");
+	change_set(change, CHANGE_OUTCOME, constant_text(&ok, "ok"));
 	change_set(change, CHANGE_XID, FullTransactionIdGetDatum(GetTopFullTransactionId()));
 	change_set(change, CHANGE_RELATION, watched->relation);
 	if (watched->is_partition)

@@ -47,7 +47,7 @@ typedef struct WatchedColumn
 	int			place;			/* in a slot, from 0 */
 	AuditColumn name;
 	Datum		name_text;
-	const char *member;			/* its name in JSON, and a colon */
+	const char *member;			/* its name in JSON, between a comma and a colon */
 	int			member_len;
 	bool		by_value;
 	int16		len;			/* typlen */
@@ -103,6 +103,7 @@ extern void change_init(void);
 extern void change_start(Change *change);
 extern void change_set(Change *change, ChangeColumn column, Datum value);
 extern void change_set_text(Change *change, ChangeColumn column, const char *text);
+extern void change_set_action(Change *change, AuditAction action);
 extern void change_store(Change *change, const Watched *watched);
 
 /* pending.c */

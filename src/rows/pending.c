@@ -43,6 +43,7 @@ typedef struct Pending
 } Pending;
 
 static Pending *pending = NULL;	/* of the innermost subtransaction that has any */
+static TupleTableSlot **slots = NULL;	/* of the transaction, for rows that are written together */
 static int64 last_number = 0;	/* that this session gave */
 
 static ExecutorFinish_hook_type prev_finish_hook = NULL;
@@ -69,23 +70,26 @@ number_rows(Pending *these, int64 least)
 	}
 }
 
-/* fill_slots: one for each row. */
-static TupleTableSlot **
+/* fill_slots: one for each row; they serve until the end of the transaction. */
+static void
 fill_slots(const Pending *these)
 {
-	TupleTableSlot **slots = palloc(sizeof(TupleTableSlot *) * these->count);
+	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
 
+	if (slots == NULL)
+		slots = palloc0(sizeof(TupleTableSlot *) * PENDING_MOST);
 	for (int i = 0; i < these->count; i++)
 	{
-		slots[i] = MakeSingleTupleTableSlot(these->watched->change_desc, &TTSOpsHeapTuple);
+		if (slots[i] == NULL)
+			slots[i] = MakeSingleTupleTableSlot(these->watched->change_desc, &TTSOpsHeapTuple);
 		ExecStoreHeapTuple(these->rows[i], slots[i], false);
 	}
-	return slots;
+	MemoryContextSwitchTo(before);
 }
 
 /* index_rows: in one index of the table. */
 static void
-index_rows(Relation table, Oid oid, TupleTableSlot **slots, int count)
+index_rows(Relation table, Oid oid, int count)
 {
 	Relation	index = index_open(oid, RowExclusiveLock);
 	IndexInfo  *info = BuildIndexInfo(index);
@@ -107,17 +111,14 @@ index_rows(Relation table, Oid oid, TupleTableSlot **slots, int count)
 static void
 write_many(Relation table, const Pending *these)
 {
-	TupleTableSlot **slots = fill_slots(these);
 	List	   *indexes = RelationGetIndexList(table);
 	ListCell   *cell;
 
+	fill_slots(these);
 	heap_multi_insert(table, slots, these->count, GetCurrentCommandId(true), 0, NULL);
 	foreach(cell, indexes)
-		index_rows(table, lfirst_oid(cell), slots, these->count);
+		index_rows(table, lfirst_oid(cell), these->count);
 	list_free(indexes);
-	for (int i = 0; i < these->count; i++)
-		ExecDropSingleTupleTableSlot(slots[i]);
-	pfree(slots);
 }
 
 /* drop_innermost: they are written, or are gone with their subtransaction. */
@@ -242,7 +243,10 @@ follow_transaction(XactEvent event, void *arg)
 	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
 		write_own();
 	else if (event != XACT_EVENT_PARALLEL_PRE_COMMIT)
+	{
 		pending = NULL;
+		slots = NULL;
+	}
 }
 
 /* follow_subtransaction: SubXactCallback. */

@@ -18,6 +18,8 @@
 #include "utils/datum.h"
 #include "utils/json.h"
 
+#define EACH_BYTE(byte)		((byte) * UINT64CONST(0x0101010101010101))
+
 /* ----------
  * What changed
  * ----------
@@ -69,22 +71,49 @@ row_changes(bool *changed, const Watched *watched, TupleTableSlot *old_slot, Tup
  * ----------
  */
 
+/* has_zero: is one of eight bytes zero? Source: Warren, "Hacker's Delight", section 6-1. */
+static inline uint64
+has_zero(uint64 word)
+{
+	return (word - EACH_BYTE(0x01)) & ~word & EACH_BYTE(0x80);
+}
+
+/* is_quiet: is there nothing that JSON escapes?  By eight bytes, as most of the letters of a row go through it. */
+static bool
+is_quiet(const char *bytes, int len)
+{
+	uint64		loud = 0;
+	uint64		word;
+	int			i;
+
+	for (i = 0; i + (int) sizeof(word) <= len; i += sizeof(word))
+	{
+		memcpy(&word, bytes + i, sizeof(word));
+		loud |= (word - EACH_BYTE(' ')) & ~word & EACH_BYTE(0x80);
+		loud |= has_zero(word ^ EACH_BYTE('"')) | has_zero(word ^ EACH_BYTE('\\'));
+	}
+	for (; i < len; i++)
+		loud |= (unsigned char) bytes[i] < ' ' || bytes[i] == '"' || bytes[i] == '\\';
+	return loud == 0;
+}
+
 /* append_string: a string of JSON. */
 static void
 append_string(StringInfo json, const char *bytes, int len)
 {
-	bool		quiet = true;
+	char	   *end;
 
-	for (int i = 0; i < len && quiet; i++)
-		quiet = (unsigned char) bytes[i] >= ' ' && bytes[i] != '"' && bytes[i] != '\\';
-	if (!quiet)
+	if (!is_quiet(bytes, len))
 	{
 		escape_json(json, pnstrdup(bytes, len));
 		return;
 	}
-	appendStringInfoChar(json, '"');
-	appendBinaryStringInfo(json, bytes, len);
-	appendStringInfoChar(json, '"');
+	enlargeStringInfo(json, len + 2);
+	end = json->data + json->len;
+	*end++ = '"';
+	memcpy(end, bytes, len);
+	end[len] = '"';
+	json->len += len + 2;
 }
 
 /* integer_of: what a column of a type of integers holds. */
@@ -96,18 +125,27 @@ integer_of(const WatchedColumn *column, Datum value)
 	return column->len == sizeof(int32) ? DatumGetInt32(value) : DatumGetInt64(value);
 }
 
+/* append_integer: as a string of JSON, too. */
+static void
+append_integer(StringInfo json, int64 number)
+{
+	enlargeStringInfo(json, MAXINT8LEN + 2);
+	json->data[json->len++] = '"';
+	json->len += pg_lltoa(number, json->data + json->len);
+	json->data[json->len++] = '"';
+}
+
 /* append_text: what the column holds, as its type prints it; integers and texts without a call. */
 static void
 append_text(StringInfo json, WatchedColumn *column, Datum value)
 {
-	char		digits[MAXINT8LEN + 1];
 	struct varlena *held;
 	char	   *text;
 
 	switch (column->print)
 	{
 		case PRINT_INTEGER:
-			append_string(json, digits, pg_lltoa(integer_of(column, value), digits));
+			append_integer(json, integer_of(column, value));
 			break;
 		case PRINT_TEXT:
 			held = PG_DETOAST_DATUM_PACKED(value);
@@ -120,16 +158,17 @@ append_text(StringInfo json, WatchedColumn *column, Datum value)
 	}
 }
 
-/* append_member: a plain column in the object of them. */
+/* append_member: a plain column in the object of them, behind a comma. */
 static void
 append_member(StringInfo json, WatchedColumn *column, TupleTableSlot *slot)
 {
-	appendBinaryStringInfo(json, column->member, column->member_len);
+	enlargeStringInfo(json, column->member_len);
+	memcpy(json->data + json->len, column->member, column->member_len);
+	json->len += column->member_len;
 	if (slot->tts_isnull[column->place])
 		appendBinaryStringInfo(json, "null", 4);
 	else
 		append_text(json, column, slot->tts_values[column->place]);
-	appendStringInfoChar(json, ',');
 }
 
 /* seal_plain: the chosen plain columns as one envelope; NULL when there are none. */
@@ -137,18 +176,18 @@ static struct varlena *
 seal_plain(const Watched *watched, TupleTableSlot *slot, const bool *chosen)
 {
 	StringInfoData json;
-	int			empty;
+	int			begin;
 
 	initStringInfo(&json);
 	image_start(&json);
-	appendStringInfoChar(&json, '{');
-	empty = json.len;
+	begin = json.len;
 	for (int i = 0; i < watched->column_count; i++)
 		if (!watched->columns[i].sealed && (chosen == NULL || chosen[i]))
 			append_member(&json, &watched->columns[i], slot);
-	if (json.len == empty)
+	if (json.len == begin)
 		return NULL;
-	json.data[json.len - 1] = '}';
+	json.data[begin] = '{';		/* in the place of the first comma */
+	appendStringInfoChar(&json, '}');
 	return image_seal(&json);
 }
 

@@ -161,6 +161,7 @@ name_column(WatchedColumn *column, const char *name)
 	StringInfoData member;
 
 	initStringInfo(&member);
+	appendStringInfoChar(&member, ',');
 	escape_json(&member, name);
 	appendStringInfoChar(&member, ':');
 	column->name.name = pstrdup(name);
