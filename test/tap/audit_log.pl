@@ -251,6 +251,7 @@ like(error_of($node, 'postgres', q{SELECT seal.purge_audit('5 months')}), qr/six
 is(sql(q{SELECT seal.purge_audit('6 months')}), '0', 'nothing is that old');
 $size = sql('SELECT checkpoint_size FROM seal.audit_state');
 records('postgres', 5);
+$node->poll_query_until('postgres', "SELECT size >= $size + 5 FROM seal.audit_state") or die 'not taken in before the purge';
 is(sql(q{SELECT seal.purge_audit('0', below_minimum => true)}), $size, 'unless told; then what a delivered checkpoint covers');
 is(sql("SELECT count(*) = 0 FROM seal.audit_entry WHERE entry < $size AND (login_role, what, salt) IS DISTINCT FROM (NULL, NULL, NULL)"), 't', 'nothing is left in it');
 is(sql("SELECT intact FROM seal.verify_audit('$later')"), 't', 'the log verifies against the checkpoint from before');
