@@ -232,6 +232,11 @@ extern void hmac_mac(unsigned char mac[MAC_BYTES], const unsigned char *bytes, s
 extern void derive_secret(unsigned char out[SECRET_BYTES], const char *label,
 						  const unsigned char *context, size_t context_len,
 						  const unsigned char key[SECRET_BYTES]);
+extern void derive_subject(unsigned char out[SECRET_BYTES], const unsigned char secret[SECRET_BYTES],
+						   uint64_t number, const HmacKey *hmac);
+extern void place_context(unsigned char context[ENVELOPE_CONTEXT_BYTES],
+						  const unsigned char *place, size_t len,
+						  const unsigned char key[SECRET_BYTES]);
 extern void token_make(unsigned char token[TOKEN_BYTES], uint8_t type,
 					   const unsigned char *canonical, size_t len, const HmacKey *hmac);
 extern bool key_name_fits(const char *name);

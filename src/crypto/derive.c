@@ -15,6 +15,8 @@
 
 #define DERIVE_PREFIX		"pgseal1 "
 #define DERIVE_PREFIX_LEN	8
+#define SUBJECT_LABEL		"subject data"
+#define NUMBER_BYTES		8
 #define KEY_ID_PREFIX		"pgseal key id "
 #define KEY_ID_PREFIX_LEN	14
 #define KEY_ID_BYTES		4
@@ -31,6 +33,8 @@ _Static_assert(MAC_BYTES == crypto_auth_hmacsha256_BYTES, "MAC");
 _Static_assert(SECRET_BYTES == MAC_BYTES, "a derived secret is one MAC");
 _Static_assert(TOKEN_BYTES <= MAC_BYTES, "a token is part of a MAC");
 _Static_assert(sizeof(DERIVE_PREFIX) - 1 == DERIVE_PREFIX_LEN, "prefix of derivations");
+_Static_assert(crypto_shorthash_BYTES == ENVELOPE_CONTEXT_BYTES, "context");
+_Static_assert(crypto_shorthash_KEYBYTES <= SECRET_BYTES, "key of contexts");
 _Static_assert(sizeof(KEY_ID_PREFIX) - 1 == KEY_ID_PREFIX_LEN, "prefix of key ids");
 
 /*
@@ -114,6 +118,51 @@ derive_secret(unsigned char out[SECRET_BYTES], const char *label,
 	crypto_auth_hmacsha256_update(&state, (const unsigned char *) label, strlen(label) + 1);
 	crypto_auth_hmacsha256_update(&state, context, context_len);
 	finish_mac(out, &state);
+}
+
+/*
+ * derive_subject
+ *		The data key of one subject: derive_secret() with the label "subject
+ *		data", and the subject's secret and number as context.
+ *
+ *	out			a secret; the caller wipes it
+ *	hmac		of the data key of the key version
+ *
+ * Both keys go in, and neither alone tells anything of what comes out: once
+ * the secret is destroyed the data key is no help.  Cannot fail.
+ * Source: RFC 5869 section 2.2 (the secret is extracted under the data key).
+ */
+void
+derive_subject(unsigned char out[SECRET_BYTES], const unsigned char secret[SECRET_BYTES],
+			   uint64_t number, const HmacKey *hmac)
+{
+	static const char label[] = DERIVE_PREFIX SUBJECT_LABEL;
+	crypto_auth_hmacsha256_state state;
+	unsigned char number_bytes[NUMBER_BYTES];
+
+	bytes_put_be(number_bytes, NUMBER_BYTES, number);
+	start_mac(&state, hmac);
+	crypto_auth_hmacsha256_update(&state, (const unsigned char *) label, sizeof(label));
+	crypto_auth_hmacsha256_update(&state, secret, SECRET_BYTES);
+	crypto_auth_hmacsha256_update(&state, number_bytes, NUMBER_BYTES);
+	finish_mac(out, &state);
+}
+
+/*
+ * place_context
+ *		The context of a value that belongs to this place: SipHash-2-4 of len bytes.
+ *
+ *	key			a derived secret; its first 16 bytes are used
+ *
+ * Eight bytes tell places apart, and the envelope's tag covers them: it is the
+ * tag that cannot be forged.  Cannot fail.
+ */
+void
+place_context(unsigned char context[ENVELOPE_CONTEXT_BYTES],
+			  const unsigned char *place, size_t len,
+			  const unsigned char key[SECRET_BYTES])
+{
+	crypto_shorthash(context, place, len, key);
 }
 
 /*
