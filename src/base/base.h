@@ -56,6 +56,10 @@ typedef enum SealError
 	SEAL_E_STORED_PLAIN,		/* name: kind of object */
 	SEAL_E_RESTRICTED,
 	SEAL_E_CORRUPT,
+	SEAL_E_SUBJECT_CLOSED,		/* name: number of the subject */
+	SEAL_E_SUBJECT_KEY,
+	SEAL_E_SUBJECT_TYPE,		/* name: what was given */
+	SEAL_E_SUBJECT_ID,
 	SEAL_E_NO_RELATION,
 	SEAL_E_UNKNOWN_RELATION,	/* name: OID */
 	SEAL_E_NO_VIEW_OF,			/* name: relation */

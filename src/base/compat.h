@@ -181,6 +181,25 @@ compat_merge_reads_row(Query *query)
 #define compat_guc_variables(count)	(*(count) = GetNumConfigOptions(), get_guc_variables())
 #endif
 
+/* PG 16 added a condition of partial updates, PG 18 the row that an update replaces. */
+#if PG_VERSION_NUM >= 190000
+#define compat_insert_index_tuples(target, slot, estate, refused) \
+	ExecInsertIndexTuples(target, estate, EIIT_NO_DUPE_ERROR, slot, NIL, refused)
+#elif PG_VERSION_NUM >= 160000
+#define compat_insert_index_tuples(target, slot, estate, refused) \
+	ExecInsertIndexTuples(target, slot, estate, false, true, refused, NIL, false)
+#else
+#define compat_insert_index_tuples(target, slot, estate, refused) \
+	ExecInsertIndexTuples(target, slot, estate, false, true, refused, NIL)
+#endif
+#if PG_VERSION_NUM >= 180000
+#define compat_check_conflicts(target, slot, estate, conflict) \
+	ExecCheckIndexConstraints(target, slot, estate, conflict, &(slot)->tts_tid, NIL)
+#else
+#define compat_check_conflicts(target, slot, estate, conflict) \
+	ExecCheckIndexConstraints(target, slot, estate, conflict, NIL)
+#endif
+
 /* PG 18 gave the magic block a name and a version. */
 #ifdef PG_MODULE_MAGIC_EXT
 #define COMPAT_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "pgseal", .version = "0.1.0")

@@ -68,7 +68,7 @@ DO $$
 DECLARE
   ring_table text;
 BEGIN
-  FOREACH ring_table IN ARRAY '{key,key_version,grant,ring_head}'::text[] LOOP
+  FOREACH ring_table IN ARRAY '{key,key_version,grant,protection,ring_head,subject}'::text[] LOOP
     EXECUTE format('CREATE TRIGGER ring_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON seal.%I
       FOR EACH STATEMENT EXECUTE FUNCTION seal.ring_changed()', ring_table);
     EXECUTE format('ALTER TABLE seal.%I ENABLE ALWAYS TRIGGER ring_changed', ring_table);

@@ -115,6 +115,7 @@ create_key(RingEditor *editor, void *arg)
 	{
 		add_key(editor, &(NewKey) {.name = KEY_LITERAL,.pad = PAD_BUILTIN});
 		add_key(editor, &(NewKey) {.name = KEY_AUDIT,.pad = PAD_BUILTIN});
+		add_key(editor, &(NewKey) {.name = KEY_SUBJECT,.pad = PAD_BUILTIN});
 	}
 	add_key(editor, key);
 }
@@ -145,7 +146,8 @@ pgseal_create_key(PG_FUNCTION_ARGS)
 	key.pad = PG_GETARG_INT32(2);
 	key.comment = PG_ARGISNULL(5) ? NULL : PG_GETARG_TEXT_PP(5);
 	check_key_name(key.name);
-	if (strcmp(key.name, KEY_LITERAL) == 0 || strcmp(key.name, KEY_AUDIT) == 0)
+	if (strcmp(key.name, KEY_LITERAL) == 0 || strcmp(key.name, KEY_AUDIT) == 0 ||
+		strcmp(key.name, KEY_SUBJECT) == 0)
 		ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("key \"%s\" is built in", key.name)));
 	if (key.pad < 1 || key.pad > PAD_MAX)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

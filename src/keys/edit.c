@@ -91,6 +91,17 @@ ring_write_kept(RingEditor *editor, RingRow *row)
 	store_row(editor, row);
 }
 
+/* ring_delete: take a row away; whoever holds an older ring may bring it back. */
+void
+ring_delete(RingEditor *editor, RingRow *row)
+{
+	Relation	relation = table_open(seal_relation_oid(ring_table_name(row->table)), RowExclusiveLock);
+
+	CatalogTupleDelete(relation, &row->tuple->t_self);
+	CacheInvalidateRelcache(relation);
+	table_close(relation, NoLock);
+}
+
 /* ring_wrap: a secret, wrapped for its row under the editor's root. */
 Datum
 ring_wrap(RingEditor *editor, const RingRow *row, const unsigned char secret[SECRET_BYTES])

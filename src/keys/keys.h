@@ -5,10 +5,13 @@
  * Floor 1.  Returns verdicts and records nothing.  Who may use a key is the
  * gate's question; whether the ring says the truth is answered here.
  *
- * The ring is four tables of schema seal.  Each row carries a MAC under a key
+ * The ring is five tables of schema seal.  Each row carries a MAC under a key
  * derived from the root; one row of seal.ring_head carries a digest of all
  * those MACs, so that a row taken away or put back is seen too.  The whole
  * ring is always written under one root: the one ring_head names.
+ *
+ * Subjects are too many for that: rows of seal.subject hang on the built-in
+ * key subject, are looked up one by one, and stand outside the digest.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -20,6 +23,7 @@
 
 #define KEY_LITERAL		"literal"	/* seals what has no key yet; opens in no statement by itself */
 #define KEY_AUDIT		"audit"
+#define KEY_SUBJECT		"subject"	/* wraps subjects; seals no value */
 
 /* Verbs of a grant, a bit mask. */
 #define VERB_SEAL		0x01
@@ -37,7 +41,7 @@ typedef struct RingKey
 	NameData	name;
 	bool		searchable;
 	bool		dropped;		/* a tombstone: the name stays taken */
-	bool		builtin;		/* literal, audit */
+	bool		builtin;		/* literal, audit, subject */
 	bool		closed;			/* a restricting row is altered; only known with a root */
 	uint16		active_version; /* the version new values are sealed with */
 	int			pad;			/* bytes */
@@ -52,7 +56,32 @@ typedef struct RingGrant
 	bool		admitted_only;
 } RingGrant;
 
-/* Secrets of one key version, in locked memory; lent until the next call into this room. */
+/* A protected table: one row of seal.protection as last loaded.  Valid until the next call into this room. */
+typedef struct RingProtection
+{
+	uint64		id;
+	Oid			relation;		/* InvalidOid: there is no table of that name here */
+	NameData	subject_type;
+	NameData	subject_column;
+	int			column_count;
+	const NameData *columns;
+	const uint64 *numbers;		/* of the columns, same order */
+	bool		complete;		/* every value in it is a subject's */
+	bool		closed;			/* altered, or the relation has another name; only known with a root */
+} RingProtection;
+
+/* Whom a row is about.  Valid until the next call into this room. */
+typedef struct Subject
+{
+	uint64		number;			/* random, 1 .. 2^63 - 1; 0 is none */
+	NameData	type;
+	const char *external;		/* as the application calls it */
+} Subject;
+
+/*
+ * Secrets of one key version, or of one subject under it, in locked memory;
+ * lent until the next call into this room.
+ */
 typedef struct SealKey SealKey;
 
 /* The ring's tables, in the order of keys.sql. */
@@ -61,6 +90,7 @@ typedef enum RingTable
 	RING_KEY,
 	RING_KEY_VERSION,
 	RING_GRANT,
+	RING_PROTECTION,
 	RING_HEAD,
 	RING_TABLES
 } RingTable;
@@ -82,6 +112,13 @@ typedef enum GrantColumn
 	GRANT_KEY, GRANT_ROLE, GRANT_ROLE_OID, GRANT_ROLE_NAME, GRANT_VERBS, GRANT_SCOPE,
 	GRANT_GRANTED_BY, GRANT_OWN_COLUMNS
 } GrantColumn;
+
+typedef enum ProtectionColumn
+{
+	PROTECTION_ID, PROTECTION_RELATION, PROTECTION_RELATION_NAME, PROTECTION_SUBJECT_TYPE,
+	PROTECTION_SUBJECT_COLUMN, PROTECTION_COLUMNS, PROTECTION_NUMBERS, PROTECTION_COMPLETE,
+	PROTECTION_OWN_COLUMNS
+} ProtectionColumn;
 
 typedef enum HeadColumn
 {
@@ -124,6 +161,9 @@ extern const RingKey *ring_key_by_id(uint32 id);
 extern const RingKey *ring_key_by_name(const char *name);
 extern bool ring_is_empty(void);
 extern uint64 ring_stamp(void);
+extern const RingProtection *ring_protection_of(Oid relation);
+extern const RingProtection *ring_protection_with(uint64 column_number);
+extern char *ring_relation_name(Oid relation);
 
 /* ring.c: with the root; SEAL_OK or why not */
 extern SealError ring_verify(void);
@@ -135,6 +175,7 @@ pg_noreturn extern void ring_raise(SealError error, uint32 key_id);
 
 /* secrets.c */
 extern SealError secrets_lend(SealKey **lent, uint32 key_id, uint16 version);
+extern SealError secrets_lend_subject(SealKey **lent, uint32 key_id, uint16 version, uint64 number);
 extern const RingKey *sealkey_ring(const SealKey *key);
 extern uint16 sealkey_version(const SealKey *key);
 extern void sealkey_secret(unsigned char secret[SECRET_BYTES], const SealKey *key, const char *label,
@@ -142,6 +183,13 @@ extern void sealkey_secret(unsigned char secret[SECRET_BYTES], const SealKey *ke
 extern const AeadSubkey *sealkey_next_nonce(unsigned char nonce[NONCE_BYTES], SealKey *key);
 extern const AeadSubkey *sealkey_subkey(const unsigned char prefix[NONCE_PREFIX_BYTES], SealKey *key);
 extern const HmacKey *sealkey_token(const SealKey *key);
+extern void sealkey_context(unsigned char context[ENVELOPE_CONTEXT_BYTES], SealKey *key,
+							const char *place, size_t place_len);
+
+/* subject.c */
+extern SealError subject_find(const Subject **subject, uint64 number);
+extern SealError subject_find_external(uint64 *number, const char *type, const char *external);
+extern SealError subject_make(uint64 *number, const char *type, const char *external);
 
 /* edit.c: changes of the ring, whole or not at all */
 typedef void (*RingEdit) (RingEditor *editor, void *arg);
@@ -158,9 +206,11 @@ extern bool ring_row_valid(RingTable table, int number);
 extern bool ring_next_valid(RingRow *row, RingTable table, int *number);
 extern bool ring_find_key(RingRow *row, uint32 key_id);
 extern bool ring_find_grant(RingRow *row, uint32 key_id, const char *role_name);
+extern bool ring_find_protection(RingRow *row, Oid relation);
 extern void ring_start_row(RingRow *row, RingTable table);
 extern void ring_write(RingEditor *editor, RingRow *row);
 extern void ring_write_kept(RingEditor *editor, RingRow *row);
+extern void ring_delete(RingEditor *editor, RingRow *row);
 extern void ring_set(RingRow *row, int column, Datum value);
 extern void ring_set_new_secret(RingEditor *editor, RingRow *row);
 extern bool ring_row_bound(const RingRow *row);

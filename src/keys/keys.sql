@@ -50,6 +50,22 @@ CREATE TABLE seal.grant (
 COMMENT ON TABLE seal.grant IS
   'rights of roles on keys; a row counts only while its MAC fits and role, role_oid and role_name are one role of this cluster';
 
+CREATE TABLE seal.protection (
+  id bigint PRIMARY KEY,
+  relation regclass NOT NULL,
+  relation_name text NOT NULL UNIQUE,
+  subject_type name NOT NULL,
+  subject_column name NOT NULL,
+  columns name[] NOT NULL,
+  column_numbers bigint[] NOT NULL,
+  complete boolean NOT NULL,
+  generation bigint NOT NULL,
+  changed_at timestamptz NOT NULL,
+  root text NOT NULL,
+  mac bytea NOT NULL);
+COMMENT ON TABLE seal.protection IS
+  'protected tables: which column names the subject of a row, and the random number of each sealed column, by which a value tells where it belongs';
+
 CREATE TABLE seal.ring_head (
   singleton boolean PRIMARY KEY CHECK (singleton),
   digest bytea NOT NULL,
@@ -60,7 +76,22 @@ CREATE TABLE seal.ring_head (
 COMMENT ON TABLE seal.ring_head IS
   'digest over the MACs of all rows of the ring, so that a row added, deleted or put back is seen';
 
+CREATE TABLE seal.subject (
+  number bigint PRIMARY KEY,
+  type name NOT NULL,
+  lookup bytea NOT NULL UNIQUE,
+  external bytea NOT NULL,
+  secret bytea,
+  key_version smallint NOT NULL,
+  generation bigint NOT NULL,
+  changed_at timestamptz NOT NULL,
+  mac bytea NOT NULL);
+COMMENT ON TABLE seal.subject IS
+  'whom rows of protected tables are about, each with a random number and a secret wrapped by key subject; what the application calls them is sealed, and found by lookup';
+
 SELECT pg_catalog.pg_extension_config_dump('seal.key', '');
 SELECT pg_catalog.pg_extension_config_dump('seal.key_version', '');
 SELECT pg_catalog.pg_extension_config_dump('seal.grant', '');
+SELECT pg_catalog.pg_extension_config_dump('seal.protection', '');
 SELECT pg_catalog.pg_extension_config_dump('seal.ring_head', '');
+SELECT pg_catalog.pg_extension_config_dump('seal.subject', '');

@@ -2,7 +2,7 @@
  * ring.c
  *		The key ring as this backend knows it.
  *
- * Floor 1.  The four tables are read with one snapshot, the catalog's, so the
+ * Floor 1.  The five tables are read with one snapshot, the catalog's, so the
  * ring follows the transaction like a catalog does: own changes are seen after
  * the command, others' after their commit, at the next invalidation.
  *
@@ -22,9 +22,11 @@
 #include "access/table.h"
 #include "catalog/pg_authid.h"
 #include "keys/secrets.h"
+#include "keys/subject.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -37,6 +39,8 @@ typedef struct Ring
 	RingKey    *keys;			/* parallel to tables[RING_KEY] */
 	RingGrant  *grants;
 	int			grant_count;
+	RingProtection *protections;	/* parallel to tables[RING_PROTECTION] */
+	bool		bound;			/* closed of protections is up to date */
 	bool		verified;
 	SealError	verdict;		/* once verified: SEAL_OK or SEAL_E_RING_CLOSED */
 	char		root[ROOT_FINGERPRINT_LEN + 1];
@@ -46,6 +50,7 @@ static const char *const table_names[RING_TABLES] = {
 	[RING_KEY] = "key",
 	[RING_KEY_VERSION] = "key_version",
 	[RING_GRANT] = "grant",
+	[RING_PROTECTION] = "protection",
 	[RING_HEAD] = "ring_head",
 };
 
@@ -73,6 +78,8 @@ forget_table(Datum arg, Oid relid)
 			if (!OidIsValid(ring->tables[i].oid) || ring->tables[i].oid == relid)
 				stale = true;
 		}
+		for (int i = 0; i < ring->tables[RING_PROTECTION].count && ring->bound; i++)
+			ring->bound = ring->protections[i].relation != relid;
 	}
 }
 
@@ -158,7 +165,64 @@ read_keys(Ring *fresh)
 		key->dropped = DatumGetBool(row.values[KEY_DROPPED]);
 		key->active_version = (uint16) DatumGetInt16(row.values[KEY_ACTIVE_VERSION]);
 		key->builtin = strcmp(NameStr(key->name), KEY_LITERAL) == 0 ||
-			strcmp(NameStr(key->name), KEY_AUDIT) == 0;
+			strcmp(NameStr(key->name), KEY_AUDIT) == 0 ||
+			strcmp(NameStr(key->name), KEY_SUBJECT) == 0;
+	}
+}
+
+/* read_names: columns of a protection, in the ring's memory. */
+static const NameData *
+read_names(Datum array, int *count)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	NameData   *names;
+
+	ring_array(DatumGetArrayTypeP(array), NAMEOID, &elements, &nulls, count);
+	names = palloc0(sizeof(NameData) * (*count + 1));
+	for (int i = 0; i < *count; i++)
+	{
+		if (!nulls[i])
+			names[i] = *DatumGetName(elements[i]);
+	}
+	return names;
+}
+
+/* read_numbers: of as many columns as were named; one that is missing is 0. */
+static const uint64 *
+read_numbers(Datum array, int wanted)
+{
+	uint64	   *numbers = palloc0(sizeof(uint64) * (wanted + 1));
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+
+	ring_array(DatumGetArrayTypeP(array), INT8OID, &elements, &nulls, &count);
+	for (int i = 0; i < Min(count, wanted); i++)
+		numbers[i] = nulls[i] ? 0 : (uint64) DatumGetInt64(elements[i]);
+	return numbers;
+}
+
+/* read_protections: protected tables, believed or not. */
+static void
+read_protections(Ring *fresh)
+{
+	LoadedTable *table = &fresh->tables[RING_PROTECTION];
+
+	fresh->protections = palloc0(sizeof(RingProtection) * (table->count + 1));
+	for (int i = 0; i < table->count; i++)
+	{
+		RingProtection *protection = &fresh->protections[i];
+		RingRow		row;
+
+		row_deform(&row, RING_PROTECTION, table->tuples[i], table->desc);
+		protection->id = (uint64) DatumGetInt64(row.values[PROTECTION_ID]);
+		protection->relation = DatumGetObjectId(row.values[PROTECTION_RELATION]);
+		protection->subject_type = *DatumGetName(row.values[PROTECTION_SUBJECT_TYPE]);
+		protection->subject_column = *DatumGetName(row.values[PROTECTION_SUBJECT_COLUMN]);
+		protection->columns = read_names(row.values[PROTECTION_COLUMNS], &protection->column_count);
+		protection->numbers = read_numbers(row.values[PROTECTION_NUMBERS], protection->column_count);
+		protection->complete = DatumGetBool(row.values[PROTECTION_COMPLETE]);
 	}
 }
 
@@ -179,6 +243,7 @@ read_ring(Ring *fresh)
 		read_table(&fresh->tables[i], i, snapshot);
 	UnregisterSnapshot(snapshot);
 	read_keys(fresh);
+	read_protections(fresh);
 }
 
 /*
@@ -209,6 +274,7 @@ ring_reload(void)
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);
 	secrets_forget();
+	subjects_forget();
 	if (ring != NULL)
 		MemoryContextDelete(ring->context);
 	ring = fresh;
@@ -269,6 +335,91 @@ ring_key_by_name(const char *name)
 	{
 		if (strcmp(NameStr(now->keys[i].name), name) == 0)
 			return &now->keys[i];
+	}
+	return NULL;
+}
+
+/* ring_relation_name: schema and name of a relation, quoted as needed, palloc'd; NULL when there is none. */
+char *
+ring_relation_name(Oid relation)
+{
+	char	   *name = get_rel_name(relation);
+	char	   *schema = name != NULL ? get_namespace_name(get_rel_namespace(relation)) : NULL;
+
+	return schema != NULL ? quote_qualified_identifier(schema, name) : NULL;
+}
+
+/* names_relation: is the relation of a protection the one whose name the MAC covers? */
+static bool
+names_relation(const RingRow *row)
+{
+	char	   *name = ring_relation_name(DatumGetObjectId(row->values[PROTECTION_RELATION]));
+
+	return name != NULL && strcmp(name, TextDatumGetCString(row->values[PROTECTION_RELATION_NAME])) == 0;
+}
+
+/*
+ * bind_protections
+ *		Which of them are to be believed: without a root none is closed.
+ *
+ * Looking names up can bring news of the relations: flag first.
+ */
+static void
+bind_protections(Ring *now)
+{
+	LoadedTable *table = &now->tables[RING_PROTECTION];
+
+	now->bound = true;
+	for (int i = 0; i < table->count; i++)
+	{
+		RingRow		row;
+
+		row_deform(&row, RING_PROTECTION, table->tuples[i], table->desc);
+		now->protections[i].closed = now->verified && (!table->valid[i] || !names_relation(&row));
+	}
+}
+
+/* protections: with closed as it is now. */
+static const RingProtection *
+protections(int *count)
+{
+	Ring	   *now = current();
+
+	if (unlikely(!now->bound))
+		bind_protections(now);
+	*count = now->tables[RING_PROTECTION].count;
+	return now->protections;
+}
+
+/* ring_protection_of: of a table itself, or NULL: whoever has a partition asks for its ancestors. */
+const RingProtection *
+ring_protection_of(Oid relation)
+{
+	int			count;
+	const RingProtection *all = protections(&count);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (all[i].relation == relation && OidIsValid(relation))
+			return &all[i];
+	}
+	return NULL;
+}
+
+/* ring_protection_with: the one that gave a column this number, or NULL. */
+const RingProtection *
+ring_protection_with(uint64 column_number)
+{
+	int			count;
+	const RingProtection *all = protections(&count);
+
+	for (int i = 0; i < count; i++)
+	{
+		for (int j = 0; j < all[i].column_count; j++)
+		{
+			if (all[i].numbers[j] == column_number && column_number != 0)
+				return &all[i];
+		}
 	}
 	return NULL;
 }
@@ -565,6 +716,7 @@ ring_verify(void)
 			return error;
 		now->verdict = error;
 		now->verified = true;
+		now->bound = false;
 		now = current();
 	}
 	return now->verdict;
@@ -711,6 +863,22 @@ ring_find_key(RingRow *row, uint32 key_id)
 	return false;
 }
 
+/* ring_find_protection: the row of a protected table. */
+bool
+ring_find_protection(RingRow *row, Oid relation)
+{
+	for (int i = 0; i < ring_rows(RING_PROTECTION); i++)
+	{
+		peek_row(row, RING_PROTECTION, i);
+		if (DatumGetObjectId(row->values[PROTECTION_RELATION]) == relation)
+		{
+			ring_row(row, RING_PROTECTION, i);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ring_find_grant: the row of a role's rights on a key, found by the role's name. */
 bool
 ring_find_grant(RingRow *row, uint32 key_id, const char *role_name)
@@ -745,6 +913,9 @@ ring_raise(SealError error, uint32 key_id)
 			break;
 		case SEAL_E_ROOT_UNKNOWN:
 			name = ring_root();
+			break;
+		case SEAL_E_SUBJECT_CLOSED:
+			name = psprintf(UINT64_FORMAT, subject_closed_number());
 			break;
 		case SEAL_E_KEY_CLOSED:
 		case SEAL_E_UNKNOWN_KEY:

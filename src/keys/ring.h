@@ -11,6 +11,7 @@
 
 #include "keys/root.h"
 #include "lib/stringinfo.h"
+#include "utils/array.h"
 
 /* One table as it was read. */
 typedef struct LoadedTable
@@ -33,6 +34,8 @@ extern bool ring_next_version(unsigned char wrapped[WRAPPED_BYTES], uint16 *vers
 extern bool ring_wrapped_search(unsigned char wrapped[WRAPPED_BYTES], uint32 key_id);
 
 /* row.c */
+extern void ring_array(ArrayType *array, Oid type, Datum **elements, bool **nulls, int *count);
+extern ArrayType *ring_make_array(Datum *elements, int count, Oid type);
 extern bool row_columns_fit(RingTable table, TupleDesc desc);
 extern bool row_is_complete(const RingRow *row);
 extern int	row_column(RingTable table, CommonColumn column);

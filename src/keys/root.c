@@ -19,6 +19,7 @@
 
 #include "common/file_perm.h"
 #include "keys/ring.h"
+#include "keys/subject.h"
 #include "utils/guc.h"
 
 #define ROOT_SOURCE_BYTES	4096	/* longest file or command output */
@@ -391,6 +392,7 @@ keys_init(void)
 	define_root_key_file();
 	define_root_key_command();
 	ring_init();
+	subjects_init();
 	if (!IsUnderPostmaster)
 	{
 		run_command();

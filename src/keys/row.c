@@ -6,8 +6,8 @@
  * Floor 1.  The form does not depend on settings, on the encoding of the
  * database or on the order of columns: table name, then for each column that
  * is not null its name, length and bytes.  Numbers are big-endian, text is
- * UTF-8.  A regrole column is left out, because a dump prints it by name; the
- * OID beside it is covered.
+ * UTF-8.  A regrole or regclass column is left out, because a dump prints it
+ * by name; what stands beside it, OID or name, is covered.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -18,6 +18,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #define ROW_FORMAT	1
@@ -26,6 +27,7 @@ static const int own_columns[RING_TABLES] = {
 	[RING_KEY] = KEY_OWN_COLUMNS,
 	[RING_KEY_VERSION] = VERSION_OWN_COLUMNS,
 	[RING_GRANT] = GRANT_OWN_COLUMNS,
+	[RING_PROTECTION] = PROTECTION_OWN_COLUMNS,
 	[RING_HEAD] = HEAD_OWN_COLUMNS,
 };
 
@@ -41,6 +43,10 @@ static const Oid column_types[RING_TABLES][RING_MAX_COLUMNS] = {
 	},
 	[RING_GRANT] = {
 		INT4OID, REGROLEOID, OIDOID, NAMEOID, TEXTARRAYOID, TEXTOID, NAMEOID,
+		INT8OID, TIMESTAMPTZOID, TEXTOID, BYTEAOID
+	},
+	[RING_PROTECTION] = {
+		INT8OID, REGCLASSOID, TEXTOID, NAMEOID, NAMEOID, NAMEARRAYOID, INT8ARRAYOID, BOOLOID,
 		INT8OID, TIMESTAMPTZOID, TEXTOID, BYTEAOID
 	},
 	[RING_HEAD] = {
@@ -96,6 +102,30 @@ row_deform(RingRow *row, RingTable table, HeapTuple tuple, TupleDesc desc)
 	heap_deform_tuple(tuple, desc, row->values, row->nulls);
 }
 
+/* ring_array: the elements of an array of a ring table, palloc'd. */
+void
+ring_array(ArrayType *array, Oid type, Datum **elements, bool **nulls, int *count)
+{
+	int16		width;
+	bool		by_value;
+	char		align;
+
+	get_typlenbyvalalign(type, &width, &by_value, &align);
+	deconstruct_array(array, type, width, by_value, align, elements, nulls, count);
+}
+
+/* ring_make_array: the reverse of ring_array(). */
+ArrayType *
+ring_make_array(Datum *elements, int count, Oid type)
+{
+	int16		width;
+	bool		by_value;
+	char		align;
+
+	get_typlenbyvalalign(type, &width, &by_value, &align);
+	return construct_array(elements, count, type, width, by_value, align);
+}
+
 /* send_bytes: length and bytes. */
 static void
 send_bytes(StringInfo out, const char *bytes, int len)
@@ -114,16 +144,35 @@ send_text(StringInfo out, const text *value)
 	send_bytes(out, utf8, len);
 }
 
-/* send_text_array: number of elements, then each. */
+/* element_type: what the arrays of ring tables hold. */
+static Oid
+element_type(Oid array_type)
+{
+	switch (array_type)
+	{
+		case TEXTARRAYOID:
+			return TEXTOID;
+		case NAMEARRAYOID:
+			return NAMEOID;
+		case INT8ARRAYOID:
+			return INT8OID;
+		default:
+			return InvalidOid;
+	}
+}
+
+static void send_value(StringInfo out, Oid type, Datum value);
+
+/* send_array: number of elements, then each as a value of its type. */
 static void
-send_text_array(StringInfo out, ArrayType *array)
+send_array(StringInfo out, ArrayType *array, Oid type)
 {
 	Datum	   *elements;
 	bool	   *nulls;
 	int			count;
 	StringInfoData inner;
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+	ring_array(array, type, &elements, &nulls, &count);
 	initStringInfo(&inner);
 	pq_sendint32(&inner, count);
 	for (int i = 0; i < count; i++)
@@ -131,7 +180,7 @@ send_text_array(StringInfo out, ArrayType *array)
 		if (nulls[i])
 			pq_sendint32(&inner, PG_UINT32_MAX);
 		else
-			send_text(&inner, DatumGetTextPP(elements[i]));
+			send_value(&inner, type, elements[i]);
 	}
 	send_bytes(out, inner.data, inner.len);
 	pfree(inner.data);
@@ -174,7 +223,9 @@ send_value(StringInfo out, Oid type, Datum value)
 			send_bytes(out, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 			break;
 		case TEXTARRAYOID:
-			send_text_array(out, DatumGetArrayTypeP(value));
+		case NAMEARRAYOID:
+		case INT8ARRAYOID:
+			send_array(out, DatumGetArrayTypeP(value), element_type(type));
 			break;
 		default:
 			elog(ERROR, "unexpected type %u in a table of the key ring", type);
@@ -185,7 +236,9 @@ send_value(StringInfo out, Oid type, Datum value)
 static bool
 is_covered(const RingRow *row, TupleDesc desc, int column, bool with_mac)
 {
-	if (row->nulls[column] || TupleDescAttr(desc, column)->atttypid == REGROLEOID)
+	Oid			type = TupleDescAttr(desc, column)->atttypid;
+
+	if (row->nulls[column] || type == REGROLEOID || type == REGCLASSOID)
 		return false;
 	return with_mac || column != row_column(row->table, COMMON_MAC);
 }
@@ -303,9 +356,11 @@ read_text(Datum *value, const char *block, int len)
 	return true;
 }
 
-/* read_text_array: the reverse of send_text_array(). */
+static bool read_value(Datum *value, Oid type, const char *block, int len);
+
+/* read_array: the reverse of send_array(). */
 static bool
-read_text_array(Datum *value, const char *block, int len)
+read_array(Datum *value, Oid type, const char *block, int len)
 {
 	Reader		reader = {block + 4, len - 4};
 	int64		count;
@@ -320,10 +375,10 @@ read_text_array(Datum *value, const char *block, int len)
 		int			element_len;
 
 		if (!read_block(&element, &element_len, &reader) ||
-			!read_text(&elements[i], element, element_len))
+			!read_value(&elements[i], type, element, element_len))
 			return false;
 	}
-	*value = PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
+	*value = PointerGetDatum(ring_make_array(elements, count, type));
 	return reader.left == 0;
 }
 
@@ -371,7 +426,9 @@ read_value(Datum *value, Oid type, const char *block, int len)
 			*value = PointerGetDatum(cstring_to_text_with_len(block, len));
 			return true;
 		case TEXTARRAYOID:
-			return read_text_array(value, block, len);
+		case NAMEARRAYOID:
+		case INT8ARRAYOID:
+			return read_array(value, element_type(type), block, len);
 		default:
 			return false;
 	}

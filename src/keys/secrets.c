@@ -6,8 +6,10 @@
  * is wiped when the ring changes.  sodium_malloc() guards, locks and keeps out
  * of core dumps what it gives, at some pages a piece: so slots come in chunks.
  *
- *		nonce		16-byte prefix drawn for each command and key, 8-byte counter
+ *		nonce		16-byte prefix drawn for each command and key version, 8-byte
+ *					counter; subjects share those of their version
  *		subkeys		HChaCha20 of recent prefixes, for opening
+ *		derived		data keys of recent subjects, in slots that others take over
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -15,33 +17,55 @@
 
 #include "access/xact.h"
 #include "keys/ring.h"
+#include "keys/subject.h"
 #include "utils/memutils.h"
 
 #define CHUNK_SLOTS		32
 #define SUBKEY_SLOTS	64		/* power of 2 */
 #define RECENT_SLOTS	16		/* power of 2 */
+#define DERIVED_SLOTS	4096	/* power of 2; some 650 kB */
+
+typedef struct VersionKey VersionKey;
+
+/* A subkey that is there, or not: bytes that nobody derived must open nothing. */
+typedef struct KeptSubkey
+{
+	bool		set;
+	AeadSubkey	subkey;
+} KeptSubkey;
 
 struct SealKey
 {
+	VersionKey *base;			/* of the key version; the first member of which may be this */
+	uint64		subject;		/* 0: the version's own */
+	unsigned char data_key[SECRET_BYTES];
+	KeptSubkey	sealing;		/* of the prefix that base is using */
+	KeptSubkey	opening;		/* of a subject's last prefix */
+};
+
+struct VersionKey
+{
+	SealKey		key;
 	uint32		key_id;
 	uint16		version;
 	bool		has_token;
-	unsigned char data_key[SECRET_BYTES];
 	HmacKey		token_key;
+	HmacKey		subject_key;	/* subjects' data keys are derived with it */
+	unsigned char place_key[SECRET_BYTES];
 
 	/* the command that may go on using this prefix */
 	LocalTransactionId sealing_xid;
 	CommandId	sealing_command;
 	int			sealing_pid;
 	uint64		counter;
-	AeadSubkey	sealing;
+	unsigned char prefix[NONCE_PREFIX_BYTES];
 };
 
 typedef struct Chunk
 {
 	struct Chunk *next;
 	int			used;
-	SealKey    *slots;			/* CHUNK_SLOTS, sodium_malloc */
+	VersionKey *slots;			/* CHUNK_SLOTS, sodium_malloc */
 } Chunk;
 
 typedef struct Subkey
@@ -59,7 +83,7 @@ typedef struct SlotKey
 typedef struct SlotEntry
 {
 	SlotKey		key;
-	SealKey    *slot;
+	VersionKey *slot;
 } SlotEntry;
 
 typedef struct Recent
@@ -73,6 +97,17 @@ static Chunk *chunks = NULL;
 static HTAB *slots = NULL;
 static Recent recent[RECENT_SLOTS];	/* what was asked for lately, and the answer */
 static Subkey *subkeys = NULL;	/* SUBKEY_SLOTS, sodium_malloc */
+static SealKey *derived = NULL; /* DERIVED_SLOTS, sodium_malloc; subject 0: empty */
+static bool derived_used = false;
+
+/* secrets_forget_subjects: wipe the keys of subjects: a row of one changed. */
+void
+secrets_forget_subjects(void)
+{
+	if (derived_used)
+		sodium_memzero(derived, DERIVED_SLOTS * sizeof(SealKey));
+	derived_used = false;
+}
 
 /*
  * secrets_forget
@@ -81,6 +116,7 @@ static Subkey *subkeys = NULL;	/* SUBKEY_SLOTS, sodium_malloc */
 void
 secrets_forget(void)
 {
+	secrets_forget_subjects();
 	memset(recent, 0, sizeof(recent));
 	if (subkeys != NULL)
 		sodium_memzero(subkeys, SUBKEY_SLOTS * sizeof(Subkey));
@@ -111,20 +147,20 @@ secret_memory(size_t len)
 }
 
 /* new_slot: room for one key version, zeroed. */
-static SealKey *
+static VersionKey *
 new_slot(void)
 {
 	if (chunks == NULL || chunks->used == CHUNK_SLOTS)
 	{
 		Chunk	   *chunk = MemoryContextAllocZero(CacheMemoryContext, sizeof(Chunk));
 
-		chunk->slots = sodium_malloc(CHUNK_SLOTS * sizeof(SealKey));
+		chunk->slots = sodium_malloc(CHUNK_SLOTS * sizeof(VersionKey));
 		if (chunk->slots == NULL)
 		{
 			pfree(chunk);
 			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory for keys")));
 		}
-		sodium_memzero(chunk->slots, CHUNK_SLOTS * sizeof(SealKey));
+		sodium_memzero(chunk->slots, CHUNK_SLOTS * sizeof(VersionKey));
 		chunk->next = chunks;
 		chunks = chunk;
 	}
@@ -171,30 +207,42 @@ unwrap(unsigned char secret[SECRET_BYTES], const unsigned char wrapped[WRAPPED_B
 	return opened;
 }
 
+/* fill_data: the data key, and what hangs on it. */
+static void
+fill_data(VersionKey *slot, const unsigned char secret[SECRET_BYTES])
+{
+	unsigned char *data_key = slot->key.data_key;
+
+	slot->key.base = slot;
+	derive_secret(data_key, "data", NULL, 0, secret);
+	derive_secret(slot->place_key, "place", NULL, 0, data_key);
+	hmac_key(&slot->subject_key, data_key, SECRET_BYTES);
+}
+
 /* fill_slot: data key and token key from the wrapped secrets. */
 static SealError
-fill_slot(SealKey *slot, const unsigned char *version_wrapped,
+fill_slot(VersionKey *slot, const unsigned char *version_wrapped,
 		  const unsigned char *search_wrapped, const Root *root)
 {
 	unsigned char secret[SECRET_BYTES];
-	unsigned char derived[SECRET_BYTES];
+	unsigned char token_secret[SECRET_BYTES];
 	bool		opened;
 
 	opened = unwrap(secret, version_wrapped, RING_KEY_VERSION, slot->key_id, slot->version, root);
 	if (opened)
-		derive_secret(slot->data_key, "data", NULL, 0, secret);
+		fill_data(slot, secret);
 	if (opened && search_wrapped != NULL)
 	{
 		opened = unwrap(secret, search_wrapped, RING_KEY, slot->key_id, 0, root);
 		if (opened)
 		{
-			derive_secret(derived, "token", NULL, 0, secret);
-			hmac_key(&slot->token_key, derived, sizeof(derived));
+			derive_secret(token_secret, "token", NULL, 0, secret);
+			hmac_key(&slot->token_key, token_secret, sizeof(token_secret));
 			slot->has_token = true;
 		}
 	}
 	sodium_memzero(secret, sizeof(secret));
-	sodium_memzero(derived, sizeof(derived));
+	sodium_memzero(token_secret, sizeof(token_secret));
 	return opened ? SEAL_OK : SEAL_E_KEY_CLOSED;
 }
 
@@ -205,12 +253,12 @@ find_slot(uint32 key_id, uint16 version)
 	SlotKey		slot_key = {key_id, version};
 	SlotEntry  *entry = slots != NULL ? hash_search(slots, &slot_key, HASH_FIND, NULL) : NULL;
 
-	return entry != NULL ? entry->slot : NULL;
+	return entry != NULL ? &entry->slot->key : NULL;
 }
 
 /* keep_slot: make a filled slot findable. */
 static void
-keep_slot(SealKey *slot)
+keep_slot(VersionKey *slot)
 {
 	SlotKey		slot_key = {slot->key_id, slot->version};
 	SlotEntry  *entry = hash_search(slots, &slot_key, HASH_ENTER, NULL);
@@ -230,7 +278,7 @@ unwrap_versions(const RingKey *key, const Root *root)
 
 	while (ring_next_version(wrapped, &version, &row, key->id))
 	{
-		SealKey    *slot = new_slot();
+		VersionKey *slot = new_slot();
 		SealError	error;
 
 		slot->key_id = key->id;
@@ -238,7 +286,7 @@ unwrap_versions(const RingKey *key, const Root *root)
 		error = fill_slot(slot, wrapped, searchable ? search_wrapped : NULL, root);
 		if (error != SEAL_OK)
 		{
-			sodium_memzero(slot, sizeof(SealKey));
+			sodium_memzero(slot, sizeof(VersionKey));
 			chunks->used--;
 			return error;
 		}
@@ -329,25 +377,109 @@ secrets_lend(SealKey **lent, uint32 key_id, uint16 version)
 	return error;
 }
 
+/* open_derived: room for the keys of subjects, at first use. */
+static void
+open_derived(void)
+{
+	if (derived == NULL)
+		derived = secret_memory(DERIVED_SLOTS * sizeof(SealKey));
+	if (!derived_used)
+		sodium_memzero(derived, DERIVED_SLOTS * sizeof(SealKey));
+	derived_used = true;
+}
+
+/* derived_slot: where the key of a subject is, or would be. */
+static SealKey *
+derived_slot(const SealKey *base, uint64 number)
+{
+	uint64		hash = number ^ base->base->key_id ^ base->base->version;
+
+	return &derived[hash & (DERIVED_SLOTS - 1)];
+}
+
+/* derive: make a subject's key, in the place of whichever is there. */
+static SealKey *
+derive(SealKey *base, uint64 number, const unsigned char secret[SECRET_BYTES])
+{
+	SealKey    *slot;
+
+	open_derived();
+	slot = derived_slot(base, number);
+	sodium_memzero(slot, sizeof(SealKey));
+	slot->base = base->base;
+	slot->subject = number;
+	derive_subject(slot->data_key, secret, number, &base->base->subject_key);
+	return slot;
+}
+
+/*
+ * secrets_lend_subject
+ *		The secrets of one subject under a key version.
+ *
+ *	lent		out: until the next call into this room
+ *	version		0 means the active one
+ *
+ * As secrets_lend(), and SEAL_E_SUBJECT_CLOSED.  Reading the subject's row can
+ * bring news of the ring, which wipes what was lent before: then all is
+ * asked again.
+ */
+SealError
+secrets_lend_subject(SealKey **lent, uint32 key_id, uint16 version, uint64 number)
+{
+	const unsigned char *secret;
+	SealKey    *base;
+	SealError	error;
+	uint64		asked;
+
+	subject_hear();
+	error = secrets_lend(&base, key_id, version);
+	if (error != SEAL_OK)
+		return error;
+	if (likely(derived_used))
+	{
+		*lent = derived_slot(base, number);
+		if (likely((*lent)->subject == number && (*lent)->base == base->base))
+			return SEAL_OK;
+	}
+	do
+	{
+		asked = ring_stamp();
+		error = subject_secret(&secret, number);
+		if (error == SEAL_OK)
+			error = secrets_lend(&base, key_id, version);
+	} while (error == SEAL_OK && ring_stamp() != asked);
+	if (error == SEAL_OK)
+		*lent = derive(base, number, secret);
+	return error;
+}
+
 /* sealkey_ring: the ring's row of a lent key. */
 const RingKey *
 sealkey_ring(const SealKey *key)
 {
-	return ring_key_by_id(key->key_id);
+	return ring_key_by_id(key->base->key_id);
 }
 
 /* sealkey_version: the version that is lent. */
 uint16
 sealkey_version(const SealKey *key)
 {
-	return key->version;
+	return key->base->version;
 }
 
-/* sealkey_token: the key of search tokens, NULL when the key is not searchable. */
+/* sealkey_token: the key of search tokens, the same for all subjects; NULL when the key is not searchable. */
 const HmacKey *
 sealkey_token(const SealKey *key)
 {
-	return key->has_token ? &key->token_key : NULL;
+	return key->base->has_token ? &key->base->token_key : NULL;
+}
+
+/* sealkey_context: the context of a value of this key version that belongs to a place. */
+void
+sealkey_context(unsigned char context[ENVELOPE_CONTEXT_BYTES], SealKey *key, const char *place,
+				size_t place_len)
+{
+	place_context(context, (const unsigned char *) place, place_len, key->base->place_key);
 }
 
 /* sealkey_secret: a secret of its own for one use of a version, given a label and a context; the caller wipes it. */
@@ -355,21 +487,29 @@ void
 sealkey_secret(unsigned char secret[SECRET_BYTES], const SealKey *key, const char *label,
 			   const char *context)
 {
-	derive_secret(secret, label, (const unsigned char *) context, strlen(context), key->data_key);
+	derive_secret(secret, label, (const unsigned char *) context, strlen(context),
+				  key->base->key.data_key);
 }
 
 /* start_prefix: a new nonce prefix, straight from the kernel, for this command. */
 static void
-start_prefix(SealKey *key, LocalTransactionId xid, CommandId command)
+start_prefix(VersionKey *base, LocalTransactionId xid, CommandId command)
 {
-	unsigned char prefix[NONCE_PREFIX_BYTES];
+	randombytes_buf(base->prefix, sizeof(base->prefix));
+	base->sealing_xid = xid;
+	base->sealing_command = command;
+	base->sealing_pid = MyProcPid;
+	base->counter = 0;
+}
 
-	randombytes_buf(prefix, sizeof(prefix));
-	aead_subkey(&key->sealing, prefix, key->data_key);
-	key->sealing_xid = xid;
-	key->sealing_command = command;
-	key->sealing_pid = MyProcPid;
-	key->counter = 0;
+/* keep_subkey: the subkey of a prefix, derived unless it is the one that is kept. */
+static const AeadSubkey *
+keep_subkey(KeptSubkey *kept, const unsigned char prefix[NONCE_PREFIX_BYTES], const SealKey *key)
+{
+	if (!kept->set || memcmp(kept->subkey.prefix, prefix, NONCE_PREFIX_BYTES) != 0)
+		aead_subkey(&kept->subkey, prefix, key->data_key);
+	kept->set = true;
+	return &kept->subkey;
 }
 
 /*
@@ -383,28 +523,33 @@ start_prefix(SealKey *key, LocalTransactionId xid, CommandId command)
 const AeadSubkey *
 sealkey_next_nonce(unsigned char nonce[NONCE_BYTES], SealKey *key)
 {
+	VersionKey *base = key->base;
 	LocalTransactionId xid = compat_local_xid();
 	CommandId	command = GetCurrentCommandId(false);
 	uint64		counter;
 
-	if (key->sealing_pid != MyProcPid || key->sealing_xid != xid ||
-		key->sealing_command != command || key->counter == PG_UINT64_MAX)
-		start_prefix(key, xid, command);
-	counter = pg_hton64(key->counter++);
-	memcpy(nonce, key->sealing.prefix, NONCE_PREFIX_BYTES);
+	if (base->sealing_pid != MyProcPid || base->sealing_xid != xid ||
+		base->sealing_command != command || base->counter == PG_UINT64_MAX)
+		start_prefix(base, xid, command);
+	counter = pg_hton64(base->counter++);
+	memcpy(nonce, base->prefix, NONCE_PREFIX_BYTES);
 	memcpy(nonce + NONCE_PREFIX_BYTES, &counter, sizeof(counter));
-	return &key->sealing;
+	return keep_subkey(&key->sealing, base->prefix, key);
 }
 
 /*
  * sealkey_subkey
  *		The subkey of a stored nonce's prefix, from the cache of recent ones.
+ *
+ * A subject keeps its own: what is known of it was mostly sealed at one go.
  */
 const AeadSubkey *
 sealkey_subkey(const unsigned char prefix[NONCE_PREFIX_BYTES], SealKey *key)
 {
 	Subkey	   *cached = &subkeys[prefix[0] & (SUBKEY_SLOTS - 1)];
 
+	if (key->subject != 0)
+		return keep_subkey(&key->opening, prefix, key);
 	if (cached->owner != key ||
 		memcmp(cached->subkey.prefix, prefix, NONCE_PREFIX_BYTES) != 0)
 	{

@@ -12,5 +12,6 @@
 #include "keys/keys.h"
 
 extern void secrets_forget(void);
+extern void secrets_forget_subjects(void);
 
 #endif							/* PGSEAL_SECRETS_H */

@@ -19,9 +19,11 @@
 #include "keys/edit.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
+#include "utils/varlena.h"
 
 #define EXPORT_MAGIC	"pgseal-ring 1 "
 #define MAC_LINE		"mac "
@@ -159,6 +161,8 @@ parse_mac_line(Import *import, char *text)
 static bool
 row_key_matches(const RingRow *a, const RingRow *b)
 {
+	if (a->table == RING_PROTECTION)
+		return DatumGetInt64(a->values[PROTECTION_ID]) == DatumGetInt64(b->values[PROTECTION_ID]);
 	if (DatumGetInt32(a->values[0]) != DatumGetInt32(b->values[0]))
 		return false;
 	if (a->table == RING_KEY_VERSION)
@@ -202,12 +206,20 @@ refuse_conflict(RingEditor *editor, const RingRow *here, const RingRow *incoming
 		error_raise(SEAL_E_RING_CONFLICT, psprintf("%u", DatumGetInt32(here->values[VERSION_KEY])));
 }
 
+/* is_unbound: a protection of a table that was not here when it came. */
+static bool
+is_unbound(const RingRow *row)
+{
+	return row->table == RING_PROTECTION &&
+		!OidIsValid(DatumGetObjectId(row->values[PROTECTION_RELATION]));
+}
+
 /* supersedes: is the incoming row to be taken instead of the one that is here? */
 static bool
 supersedes(RingEditor *editor, const RingRow *incoming, const RingRow *here, bool here_valid,
 		   const Root *from)
 {
-	if (!here_valid)
+	if (!here_valid || (is_unbound(here) && !is_unbound(incoming)))
 		return true;
 	if (is_tombstone(here) || is_tombstone(incoming))
 		return !is_tombstone(here);
@@ -225,6 +237,25 @@ bind_role(RingRow *row)
 		return;
 	role = get_role_oid(NameStr(*DatumGetName(row->values[GRANT_ROLE_NAME])), true);
 	ring_set(row, GRANT_ROLE, ObjectIdGetDatum(role));
+}
+
+/*
+ * bind_relation
+ *		The regclass column, which an export leaves out; a protection of a table
+ *		that is not here is kept, and worth nothing.
+ */
+static void
+bind_relation(RingRow *row)
+{
+	text	   *name;
+	RangeVar   *relation;
+
+	if (row->table != RING_PROTECTION || row->nulls[PROTECTION_RELATION_NAME])
+		return;
+	name = DatumGetTextPP(row->values[PROTECTION_RELATION_NAME]);
+	relation = makeRangeVarFromNameList(textToQualifiedNameList(name));
+	ring_set(row, PROTECTION_RELATION,
+			 ObjectIdGetDatum(RangeVarGetRelid(relation, NoLock, true)));
 }
 
 /* take_row: write an incoming row under this ring's root. */
@@ -299,6 +330,7 @@ decode_line(RingRow *row, char *line, const Root *from)
 	if (!fits)
 		return false;
 	bind_role(row);
+	bind_relation(row);
 	return row_is_complete(row);
 }
 
