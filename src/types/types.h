@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "crypto/crypto.h"
+#include "fmgr.h"
 #include "lib/stringinfo.h"
 
 /* The type byte of an envelope.  Never renumber: envelopes are for decades. */
@@ -41,6 +42,22 @@ typedef enum Opening
 	OPENING_SHOW_VOLATILE
 } Opening;
 
+/* How a column of a primary key becomes part of a place. */
+typedef enum PlaceForm
+{
+	PLACE_NONE = 0,				/* not at all */
+	PLACE_SEND,					/* binary send form */
+	PLACE_TEXT,					/* UTF-8 */
+	PLACE_CSTRING,				/* a name, in UTF-8 */
+	PLACE_LABEL					/* of an enum, in UTF-8 */
+} PlaceForm;
+
+typedef struct PlacePart
+{
+	PlaceForm	form;
+	FmgrInfo	function;		/* send, of a label output */
+} PlacePart;
+
 /* catalog.c: which type is which, cached until pg_type changes */
 extern void types_init(void);
 extern SealedKind sealed_kind_of_type(Oid type);	/* SEALED_NONE when it is not sealed */
@@ -57,6 +74,11 @@ extern void image_start(StringInfo json);
 extern struct varlena *image_seal(const StringInfoData *json);	/* plain values, under key audit; 55000 without a root */
 extern char *image_name(Datum value);	/* the same for equal values, where the key is searchable */
 extern char *image_show(const char *text, size_t len);	/* clear text; NULL without the right or the key */
+
+/* place.c: where a value stands, as bytes */
+extern bool place_part_init(PlacePart *part, Oid type, MemoryContext context);
+extern void place_start(StringInfo place, uint64 column_number);
+extern void place_add(StringInfo place, PlacePart *part, Datum value);
 
 /* value.c: the envelope in a sealed datum; false when it is malformed */
 extern bool sealed_envelope(Envelope *envelope, struct varlena **held, Datum value);
