@@ -106,6 +106,19 @@ ask(uint32 key_id, int verbs)
 	return key == NULL || key->dropped ? SEAL_E_UNKNOWN_KEY : SEAL_E_DENIED;
 }
 
+/* lend_of: the secrets of a subject, or raise why not. */
+static SealKey *
+lend_of(uint32 key_id, uint16 version, uint64 subject, const char *what)
+{
+	SealKey    *key;
+	SealError	error = subject == 0 ? secrets_lend(&key, key_id, version)
+		: secrets_lend_subject(&key, key_id, version, subject);
+
+	if (unlikely(error != SEAL_OK))
+		refuse(error, key_id, what);
+	return key;
+}
+
 /* lend: the secrets, or raise why not. */
 static SealKey *
 lend(uint32 key_id, uint16 version, const char *what)
@@ -141,6 +154,26 @@ gate_seal(uint32 key_id)
 }
 
 SealKey *
+gate_seal_subject(uint32 key_id, uint64 subject)
+{
+	SealError	error = ask(key_id, VERB_SEAL);
+
+	if (unlikely(error != SEAL_OK))
+		refuse(error, key_id, verb_name(VERB_SEAL));
+	return lend_of(key_id, 0, subject, verb_name(VERB_SEAL));
+}
+
+SealKey *
+gate_reseal_open(uint32 key_id, uint16 version, uint64 subject)
+{
+	SealError	error = ask(key_id, VERB_SEAL);
+
+	if (unlikely(error != SEAL_OK))
+		refuse(error, key_id, verb_name(VERB_SEAL));
+	return lend_of(key_id, version, subject, verb_name(VERB_SEAL));
+}
+
+SealKey *
 gate_open(uint32 key_id, uint16 version, uint64 subject)
 {
 	SealError	error;
@@ -150,7 +183,7 @@ gate_open(uint32 key_id, uint16 version, uint64 subject)
 	if (unlikely(error != SEAL_OK))
 		refuse(error, key_id, verb_name(VERB_REVEAL));
 	audit_value(AUDIT_USE_OPEN, key_id);
-	return lend(key_id, version, verb_name(VERB_REVEAL));
+	return lend_of(key_id, version, subject, verb_name(VERB_REVEAL));
 }
 
 /*
@@ -201,7 +234,7 @@ gate_show(uint32 key_id, uint16 version, uint64 subject)
 	if (unlikely(error != SEAL_OK))
 		refuse(error, key_id, "show");
 	audit_value(AUDIT_USE_OPEN, key_id);
-	return lend(key_id, version, "show");
+	return lend_of(key_id, version, subject, "show");
 }
 
 SealKey *

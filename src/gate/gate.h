@@ -36,6 +36,12 @@ extern SealKey *gate_open(uint32 key_id, uint16 version, uint64 subject);
 /* As gate_open(), but NULL without the right: one record per statement and key. */
 extern SealKey *gate_show(uint32 key_id, uint16 version, uint64 subject);
 
+/* As gate_seal(), for a value of a subject. */
+extern SealKey *gate_seal_subject(uint32 key_id, uint64 subject);
+
+/* To seal a value again at once: verb seal is asked, and nothing is recorded as open. */
+extern SealKey *gate_reseal_open(uint32 key_id, uint16 version, uint64 subject);
+
 /* Active version of a key, for its token key; needs verb search or reveal.  42501, 55000, 0A000. */
 extern SealKey *gate_search(uint32 key_id);
 
