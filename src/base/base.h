@@ -60,6 +60,7 @@ typedef enum SealError
 	SEAL_E_SUBJECT_KEY,
 	SEAL_E_SUBJECT_TYPE,		/* name: what was given */
 	SEAL_E_SUBJECT_ID,
+	SEAL_E_PLACE_TYPE,			/* name: type */
 	SEAL_E_NO_RELATION,
 	SEAL_E_UNKNOWN_RELATION,	/* name: OID */
 	SEAL_E_NO_VIEW_OF,			/* name: relation */

@@ -29,12 +29,17 @@ typedef struct CallSite
 {
 	const SealedType *type;
 	Converter	converter;
+	uint64		column_number;	/* what is kept of a protected column; 0: nothing */
+	uint64		column_stamp;	/* ring_stamp() then */
+	ProtectedColumn column;
 } CallSite;
 
 PG_FUNCTION_INFO_V1(pgseal_cast_in);
 PG_FUNCTION_INFO_V1(pgseal_seal);
 PG_FUNCTION_INFO_V1(pgseal_reveal);
 PG_FUNCTION_INFO_V1(pgseal_show);
+PG_FUNCTION_INFO_V1(pgseal_reveal_at);
+PG_FUNCTION_INFO_V1(pgseal_show_at);
 PG_FUNCTION_INFO_V1(pgseal_token_literal);
 
 /* ----------
@@ -260,38 +265,109 @@ pgseal_token_literal(PG_FUNCTION_ARGS)
  * ----------
  */
 
-/* open_argument: open, then convert to what the function returns. */
-static bool
-open_argument(Datum *result, CallSite *site, Datum argument, OpeningGate gate)
+/* give_result: convert to what the function returns. */
+static Datum
+give_result(CallSite *site, Datum value)
 {
+	Datum		result = converter_run(&site->converter, value);
+
+	if (result != value)
+		plain_release(site->type, value);
+	return result;
+}
+
+/* open_anywhere: a function of a sealed value alone. */
+static Datum
+open_anywhere(FunctionCallInfo fcinfo, OpeningGate gate)
+{
+	CallSite   *site = opening_site(fcinfo->flinfo);
 	Datum		value;
 
-	if (!value_open_plain(&value, site->type, argument, gate))
-		return false;
-	*result = converter_run(&site->converter, value);
-	if (*result != value)
-		plain_release(site->type, value);
-	return true;
+	if (!value_open_plain(&value, site->type, PG_GETARG_DATUM(0), gate))
+		PG_RETURN_NULL();
+	return give_result(site, value);
 }
 
 /* seal.reveal(sealed_*) returns plain */
 Datum
 pgseal_reveal(PG_FUNCTION_ARGS)
 {
-	Datum		result;
-
-	if (!open_argument(&result, opening_site(fcinfo->flinfo), PG_GETARG_DATUM(0), gate_open))
-		PG_RETURN_NULL();
-	PG_RETURN_DATUM(result);
+	return open_anywhere(fcinfo, gate_open);
 }
 
 /* seal.show(sealed_*) returns plain, NULL without the right */
 Datum
 pgseal_show(PG_FUNCTION_ARGS)
 {
-	Datum		result;
+	return open_anywhere(fcinfo, gate_show);
+}
 
-	if (!open_argument(&result, opening_site(fcinfo->flinfo), PG_GETARG_DATUM(0), gate_show))
+/* ----------
+ * Opening in the place where a value belongs
+ * ----------
+ */
+
+/* read_column: what the ring says of a column number. */
+static void
+read_column(ProtectedColumn *column, uint64 number)
+{
+	const RingProtection *protection = NULL;
+
+	column->state = COLUMN_UNPROTECTED;
+	if (ring_verify() == SEAL_OK)
+		protection = ring_protection_with(number);
+	if (protection == NULL || protection->closed)
+		return;
+	column->state = protection->complete ? COLUMN_PROTECTED : COLUMN_INCOMPLETE;
+	column->subject_type = protection->subject_type;
+}
+
+/* protected_column: the same, kept until the ring changes; a call site asks for one column again and again. */
+static const ProtectedColumn *
+protected_column(CallSite *site, uint64 number)
+{
+	uint64		stamp = ring_stamp();
+
+	if (site->column_number != number || site->column_stamp != stamp || number == 0)
+	{
+		site->column_number = 0;
+		read_column(&site->column, number);
+		site->column_number = number;
+		site->column_stamp = ring_stamp();
+	}
+	return &site->column;
+}
+
+/* open_in_place: a function of a sealed value, the external id of its subject, and its place. */
+static Datum
+open_in_place(FunctionCallInfo fcinfo, OpeningGate gate)
+{
+	CallSite   *site = opening_site(fcinfo->flinfo);
+	text	   *subject = PG_GETARG_TEXT_PP(1);
+	bytea	   *place = PG_GETARG_BYTEA_PP(2);
+	OpenedCell	cell;
+	Datum		value;
+
+	cell.subject = VARDATA_ANY(subject);
+	cell.subject_len = VARSIZE_ANY_EXHDR(subject);
+	cell.place = VARDATA_ANY(place);
+	cell.place_len = VARSIZE_ANY_EXHDR(place);
+	cell.column = *protected_column(site, place_number(cell.place, cell.place_len));
+	if (!value_open_at(&value, site->type, PG_GETARG_DATUM(0), &cell, gate))
 		PG_RETURN_NULL();
-	PG_RETURN_DATUM(result);
+	return give_result(site, value);
+}
+
+/* seal.reveal(sealed_*, text, bytea) returns plain */
+Datum
+pgseal_reveal_at(PG_FUNCTION_ARGS)
+{
+	return open_in_place(fcinfo, gate_open);
+}
+
+/* seal.show(sealed_*, text, bytea) returns plain, NULL without the right */
+Datum
+pgseal_show_at(PG_FUNCTION_ARGS)
+{
+	return open_in_place(fcinfo, gate_show);
 }

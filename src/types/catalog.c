@@ -25,6 +25,8 @@ static const char *const opening_names[] = {
 	[OPENING_SHOW_VOLATILE] = "show_volatile"
 };
 
+void		(*refresh_revealing_views) (Oid table) = NULL;
+
 static bool types_known = false;
 static Oid	type_oids[SEALED_KINDS + 1];	/* by SealedKind; [SEALED_NONE] unused */
 static Oid	array_oids[SEALED_KINDS + 1];

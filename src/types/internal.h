@@ -74,6 +74,39 @@ extern Datum quiet_call(PGFunction function, Datum first, Datum second, Datum th
 						SealError error, const char *type_name);
 
 /* value.c */
+
+/* Where a value is sealed for. */
+typedef struct Cell
+{
+	uint64		subject;
+	const char *place;
+	size_t		place_len;
+} Cell;
+
+/* What the ring says of a column of a protected table. */
+typedef enum ColumnState
+{
+	COLUMN_UNPROTECTED,			/* nothing, or nothing that can be believed */
+	COLUMN_INCOMPLETE,			/* rows from before the protection may be left */
+	COLUMN_PROTECTED
+} ColumnState;
+
+typedef struct ProtectedColumn
+{
+	ColumnState state;
+	NameData	subject_type;	/* unless unprotected */
+} ProtectedColumn;
+
+/* Where a value is said to be opened from. */
+typedef struct OpenedCell
+{
+	ProtectedColumn column;
+	const char *subject;		/* external id, in the encoding of the database */
+	size_t		subject_len;
+	const char *place;
+	size_t		place_len;
+} OpenedCell;
+
 typedef SealKey *(*OpeningGate) (uint32 key_id, uint16 version, uint64 subject);
 
 extern struct varlena *value_seal(const SealedType *type, PlainBytes *payload, int32 typmod);
@@ -89,6 +122,8 @@ extern void value_check_key(const SealedType *type, const Envelope *envelope, in
 extern void value_open(PlainBytes *payload, const Envelope *envelope, SealKey *key);
 extern SealKey *value_literal_key(const Envelope *envelope);
 extern bool value_open_plain(Datum *plain, const SealedType *type, Datum value, OpeningGate gate);
+extern bool value_open_at(Datum *plain, const SealedType *type, Datum value, const OpenedCell *cell,
+						  OpeningGate gate);
 extern char *value_key_name(uint32 key_id);
 
 /* io.c */

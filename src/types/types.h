@@ -13,6 +13,8 @@
 #include "crypto/crypto.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "pg_config_manual.h"
+#include "utils/relcache.h"
 
 /* The type byte of an envelope.  Never renumber: envelopes are for decades. */
 typedef enum SealedKind
@@ -47,7 +49,9 @@ typedef enum PlaceForm
 {
 	PLACE_NONE = 0,				/* not at all */
 	PLACE_SEND,					/* binary send form */
+	PLACE_INTEGER,				/* that of bigint */
 	PLACE_TEXT,					/* UTF-8 */
+	PLACE_PADDED,				/* UTF-8, without blanks at the end */
 	PLACE_CSTRING,				/* a name, in UTF-8 */
 	PLACE_LABEL					/* of an enum, in UTF-8 */
 } PlaceForm;
@@ -55,6 +59,7 @@ typedef enum PlaceForm
 typedef struct PlacePart
 {
 	PlaceForm	form;
+	int16		len;			/* typlen */
 	FmgrInfo	function;		/* send, of a label output */
 } PlacePart;
 
@@ -79,8 +84,21 @@ extern char *image_show(const char *text, size_t len);	/* clear text; NULL witho
 extern bool place_part_init(PlacePart *part, Oid type, MemoryContext context);
 extern void place_start(StringInfo place, uint64 column_number);
 extern void place_add(StringInfo place, PlacePart *part, Datum value);
+extern int	place_columns(AttrNumber columns[INDEX_MAX_KEYS], Relation relation);
+extern uint64 place_number(const char *place, size_t place_len);
 
 /* value.c: the envelope in a sealed datum; false when it is malformed */
 extern bool sealed_envelope(Envelope *envelope, struct varlena **held, Datum value);
+
+/* value.c: envelopes of protected tables, which belong to a subject and a place */
+extern bool value_fits(const Envelope *envelope, uint64 subject, const char *place, size_t place_len);
+extern struct varlena *value_move(const Envelope *envelope, int32 typmod, uint64 subject,
+								  const char *place, size_t place_len);
+
+/*
+ * The plan room's: revealing views of a table, and of its partitions, follow its
+ * protection.  Here for the rows room, which is on the same floor.
+ */
+extern void (*refresh_revealing_views) (Oid table);
 
 #endif							/* PGSEAL_TYPES_H */

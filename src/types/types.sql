@@ -106,9 +106,34 @@ BEGIN
         AS 'MODULE_PATHNAME', 'pgseal_show' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100;
       COMMENT ON FUNCTION seal.show_volatile(pg_catalog.%1$s) IS
         'seal.show() as the planner puts it in a select list, so that it is evaluated after the sort; NULL without the right to reveal; 55000, XX001';
+
+      CREATE FUNCTION seal.reveal(value pg_catalog.%1$s, subject text, place bytea) RETURNS %3$s
+        AS 'MODULE_PATHNAME', 'pgseal_reveal_at' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100;
+      COMMENT ON FUNCTION seal.reveal(pg_catalog.%1$s, text, bytea) IS
+        'the plain value of a protected table, if it belongs to the subject with this external id and to this place; 42501 without the right to reveal, for that subject too, 55000 without a root key, XX001 when it belongs elsewhere or does not open';
+
+      CREATE FUNCTION seal.show(value pg_catalog.%1$s, subject text, place bytea) RETURNS %3$s
+        AS 'MODULE_PATHNAME', 'pgseal_show_at' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+      COMMENT ON FUNCTION seal.show(pg_catalog.%1$s, text, bytea) IS
+        'as seal.reveal() of a protected table, but NULL without the right to reveal, except where the query chooses, orders, groups or writes rows by it; 55000, XX001';
+
+      CREATE FUNCTION seal.reveal_stable(value pg_catalog.%1$s, subject text, place bytea) RETURNS %3$s
+        AS 'MODULE_PATHNAME', 'pgseal_reveal_at' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+      COMMENT ON FUNCTION seal.reveal_stable(pg_catalog.%1$s, text, bytea) IS
+        'seal.reveal() as the planner puts it in the place of seal.show() wherever rows are chosen, ordered, grouped or written; 42501, 55000, XX001';
+
+      CREATE FUNCTION seal.show_volatile(value pg_catalog.%1$s, subject text, place bytea) RETURNS %3$s
+        AS 'MODULE_PATHNAME', 'pgseal_show_at' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100;
+      COMMENT ON FUNCTION seal.show_volatile(pg_catalog.%1$s, text, bytea) IS
+        'seal.show() as the planner puts it in a select list, so that it is evaluated after the sort; NULL without the right to reveal; 55000, XX001';
     $sql$, t.sealed, t.category, t.plain);
   END LOOP;
 END $do$;
+
+CREATE FUNCTION seal.place(column_number bigint, VARIADIC row_key "any") RETURNS bytea
+  AS 'MODULE_PATHNAME', 'pgseal_place' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION seal.place(bigint, "any") IS
+  'the place of a value in a protected table: the number that seal.protection has for its column, and the primary key of its row; 0A000 for a type that cannot be in such a key';
 
 -- ---------------------------------------------------------------------------
 -- Comparisons of sealed values, and their classes

@@ -17,10 +17,12 @@
  * ----------
  */
 
-/* sealing_key: of the column, or of unbound literals when there is no column. */
+/* sealing_key: of the subject, of the column, or of unbound literals when there is no column. */
 static SealKey *
-sealing_key(int32 typmod)
+sealing_key(int32 typmod, const Cell *cell)
 {
+	if (cell != NULL)
+		return gate_seal_subject((uint32) typmod, cell->subject);
 	return typmod < 0 ? gate_literal_seal() : gate_seal((uint32) typmod);
 }
 
@@ -54,9 +56,10 @@ encrypt(Envelope *head, const PlainBytes *payload, int pad, SealKey *key)
 	return sealed;
 }
 
-/* seal_with: token, head and ciphertext; token_of is what the token is made of. */
+/* seal_with: token, head and ciphertext; token_of is what the token is made of, cell NULL for a value of no subject. */
 static struct varlena *
-seal_with(SealKey *key, const SealedType *type, const PlainBytes *payload, const PlainBytes *token_of)
+seal_with(SealKey *key, const SealedType *type, const PlainBytes *payload, const PlainBytes *token_of,
+		  const Cell *cell)
 {
 	const RingKey *ring = sealkey_ring(key);
 	const HmacKey *hmac = sealkey_token(key);
@@ -72,7 +75,37 @@ seal_with(SealKey *key, const SealedType *type, const PlainBytes *payload, const
 		head.flags |= ENVELOPE_HAS_TOKEN;
 		head.token = token;
 	}
+	if (cell != NULL)
+	{
+		head.flags |= ENVELOPE_HAS_SUBJECT;
+		head.subject = cell->subject;
+		sealkey_context(head.context, key, cell->place, cell->place_len);
+	}
 	return encrypt(&head, payload, ring->pad, key);
+}
+
+/* seal_for: for a column and, when it is not NULL, for a cell of it; wipes the payload. */
+static struct varlena *
+seal_for(const SealedType *type, PlainBytes *payload, int32 typmod, const Cell *cell)
+{
+	SealKey    *key;
+	PlainBytes	canonical;
+	struct varlena *sealed;
+
+	if (payload->len > PAYLOAD_MAX_BYTES)
+		error_raise(SEAL_E_TOO_LONG, type->name);
+	key = sealing_key(typmod, cell);
+	if (type->canonical != NULL && sealkey_token(key) != NULL)
+	{
+		type->canonical(&canonical, payload);
+		key = sealing_key(typmod, cell);
+		sealed = seal_with(key, type, payload, &canonical, cell);
+		plain_wipe(&canonical);
+	}
+	else
+		sealed = seal_with(key, type, payload, payload, cell);
+	plain_wipe(payload);
+	return sealed;
 }
 
 /*
@@ -86,24 +119,7 @@ seal_with(SealKey *key, const SealedType *type, const PlainBytes *payload, const
 struct varlena *
 value_seal(const SealedType *type, PlainBytes *payload, int32 typmod)
 {
-	SealKey    *key;
-	PlainBytes	canonical;
-	struct varlena *sealed;
-
-	if (payload->len > PAYLOAD_MAX_BYTES)
-		error_raise(SEAL_E_TOO_LONG, type->name);
-	key = sealing_key(typmod);
-	if (type->canonical != NULL && sealkey_token(key) != NULL)
-	{
-		type->canonical(&canonical, payload);
-		key = sealing_key(typmod);
-		sealed = seal_with(key, type, payload, &canonical);
-		plain_wipe(&canonical);
-	}
-	else
-		sealed = seal_with(key, type, payload, payload);
-	plain_wipe(payload);
-	return sealed;
+	return seal_for(type, payload, typmod, NULL);
 }
 
 /* value_seal_plain: the same for a datum of the plain type, which stays the caller's. */
@@ -124,7 +140,7 @@ value_seal_audit(const SealedType *type, PlainBytes *payload)
 
 	if (payload->len > PAYLOAD_MAX_BYTES)
 		error_raise(SEAL_E_TOO_LONG, type->name);
-	sealed = seal_with(gate_audit_seal(), type, payload, payload);
+	sealed = seal_with(gate_audit_seal(), type, payload, payload, NULL);
 	plain_wipe(payload);
 	return sealed;
 }
@@ -302,9 +318,21 @@ value_literal_key(const Envelope *envelope)
 	return gate_literal_open(envelope->key_version);
 }
 
+/* decode_plain: the datum of a payload, which is wiped. */
+static Datum
+decode_plain(const SealedType *type, PlainBytes *payload)
+{
+	Datum		plain;
+
+	if (!type->decode(&plain, payload))
+		error_raise(SEAL_E_CORRUPT, NULL);
+	plain_wipe(payload);
+	return plain;
+}
+
 /*
  * value_open_plain
- *		Open a sealed datum into one of the plain type.
+ *		Open a sealed datum into one of the plain type, wherever it stands.
  *
  *	gate		gate_open, or gate_show: then false is returned without the right
  */
@@ -323,9 +351,110 @@ value_open_plain(Datum *plain, const SealedType *type, Datum value, OpeningGate 
 	if (key == NULL)
 		return false;
 	value_open(&payload, &envelope, key);
-	if (!type->decode(plain, &payload))
+	*plain = decode_plain(type, &payload);
+	if (held != (struct varlena *) DatumGetPointer(value))
+		pfree(held);
+	return true;
+}
+
+/* ----------
+ * Cells of protected tables
+ * ----------
+ */
+
+/* is_at: is the context that of the place?  The key is a subject's or the version's own. */
+static bool
+is_at(const Envelope *envelope, SealKey *key, const char *place, size_t place_len)
+{
+	unsigned char context[ENVELOPE_CONTEXT_BYTES];
+
+	sealkey_context(context, key, place, place_len);
+	return sodium_memcmp(context, envelope->context, ENVELOPE_CONTEXT_BYTES) == 0;
+}
+
+/*
+ * value_fits
+ *		Does the head of an envelope name this subject and this place?
+ *
+ * False, too, for a key version that the ring does not have.  Opens nothing:
+ * whether the head is what was sealed, only opening tells.
+ */
+bool
+value_fits(const Envelope *envelope, uint64 subject, const char *place, size_t place_len)
+{
+	SealKey    *key;
+
+	return (envelope->flags & ENVELOPE_HAS_SUBJECT) != 0 && envelope->subject == subject &&
+		secrets_lend(&key, envelope->key_id, envelope->key_version) == SEAL_OK &&
+		is_at(envelope, key, place, place_len);
+}
+
+/*
+ * value_move
+ *		Open an envelope and seal what it holds for a subject and a place.
+ *
+ *	typmod		key id of the column, which is the envelope's
+ *
+ * No plaintext comes out.  Needs the right to seal and no other; XX001 when it
+ * does not open, and what the gate raises.
+ */
+struct varlena *
+value_move(const Envelope *envelope, int32 typmod, uint64 subject, const char *place, size_t place_len)
+{
+	const SealedType *type = sealed_type(envelope->type);
+	Cell		cell = {subject, place, place_len};
+	PlainBytes	payload;
+
+	value_check_key(type, envelope, typmod);
+	value_open(&payload, envelope,
+			   gate_reseal_open(envelope->key_id, envelope->key_version, envelope->subject));
+	return seal_for(type, &payload, typmod, &cell);
+}
+
+/* names_subject: is the argument the external id of the envelope's subject, of the type that the table is about? */
+static bool
+names_subject(const Envelope *envelope, const OpenedCell *cell)
+{
+	const Subject *subject;
+
+	return subject_find(&subject, envelope->subject) == SEAL_OK &&
+		strcmp(NameStr(subject->type), NameStr(cell->column.subject_type)) == 0 &&
+		strlen(subject->external) == cell->subject_len &&
+		memcmp(subject->external, cell->subject, cell->subject_len) == 0;
+}
+
+/*
+ * value_open_at
+ *		The same, where the caller says whose value it is and where it stands.
+ *
+ * XX001, the one message, for a value of another subject, row or column.  A
+ * value of no subject opens until all rows of the table are protected.  The
+ * right is asked first: who has none learns nothing of where a value belongs.
+ */
+bool
+value_open_at(Datum *plain, const SealedType *type, Datum value, const OpenedCell *cell, OpeningGate gate)
+{
+	Envelope	envelope;
+	struct varlena *held;
+	PlainBytes	payload;
+	SealKey    *key;
+	bool		belongs;
+
+	value_read(&envelope, &held, type, value);
+	if (envelope.flags & ENVELOPE_TOKEN_ONLY)
 		error_raise(SEAL_E_CORRUPT, NULL);
-	plain_wipe(&payload);
+	if (envelope.flags & ENVELOPE_HAS_SUBJECT)
+		belongs = cell->column.state != COLUMN_UNPROTECTED && names_subject(&envelope, cell);
+	else
+		belongs = cell->column.state == COLUMN_INCOMPLETE;
+	key = gate(envelope.key_id, envelope.key_version, envelope.subject);
+	if (key == NULL)
+		return false;
+	if (!belongs ||
+		((envelope.flags & ENVELOPE_HAS_SUBJECT) && !is_at(&envelope, key, cell->place, cell->place_len)))
+		error_raise(SEAL_E_CORRUPT, NULL);
+	value_open(&payload, &envelope, key);
+	*plain = decode_plain(type, &payload);
 	if (held != (struct varlena *) DatumGetPointer(value))
 		pfree(held);
 	return true;
