@@ -306,7 +306,8 @@ aim_modification(Query *query)
 	if (entry->relkind != RELKIND_VIEW || !seal_in_database())
 		return;
 	relation = table_open(entry->relid, NoLock);
-	if (view_read(&view, relation) && view.reveals && !is_redirected(relation, query->commandType))
+	if (view_read(&view, relation) && view.reveals && !view.misplaced &&
+		!is_redirected(relation, query->commandType))
 		aim_through(query, &view, relation);
 	table_close(relation, NoLock);
 }

@@ -85,6 +85,7 @@ extern Query *inline_scalar_functions(Query *query, PlannerInfo *root);
 extern void source_init_scope(Scope *scope, Query *query);
 extern Node *source_of(Node *expr, const Scope *scope);
 extern Node *source_take(Node *expr, const Scope *scope);
+extern FuncExpr *source_take_call(Node *expr, const Scope *scope);
 extern Oid	source_twin(const char *name, List *args);
 extern Query *source_with_query(RangeTblEntry *rte, List *queries, List **scope);
 
@@ -106,6 +107,23 @@ extern bool binder_find_comparison(Comparison *comparison, Oid opno);
 extern Oid	binder_operator(const Comparison *comparison);
 extern Query *binder_bind(Query *query);
 
+/* cell.c */
+typedef struct CellForm
+{
+	Oid			relation;
+	AttrNumber	subject;
+	int			key_count;
+	AttrNumber	key[INDEX_MAX_KEYS];	/* primary key, in its order */
+	int			column_count;	/* of those the protection is about; 0 without one */
+	AttrNumber *columns;
+	uint64	   *numbers;
+} CellForm;
+
+extern void cell_form(CellForm *form, Oid relation);
+extern uint64 cell_number(const CellForm *form, AttrNumber column);
+extern Node *cell_show(const CellForm *form, uint64 number, Node *sealed, Index varno);
+extern void cell_append(StringInfo statement, const CellForm *form, AttrNumber column);
+
 /* view.c */
 typedef struct RevealingView
 {
@@ -113,10 +131,16 @@ typedef struct RevealingView
 	int			table_index;	/* its place there */
 	List	   *targets;		/* what the view shows; a copy */
 	bool		reveals;		/* is one of the columns sealed? */
+	bool		outdated;		/* is one of them shown otherwise than the table's protection says? */
+	bool		misplaced;		/* is one of them shown with another subject or place? */
 } RevealingView;
 
 extern bool view_read(RevealingView *view, Relation relation);
+extern FuncExpr *view_call(Expr *target);
 extern Var *view_source(Expr *target, bool *sealed);
+
+/* refresh.c */
+extern void refresh_init(void);
 
 /* aim.c */
 extern void aim_init(void);

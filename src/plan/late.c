@@ -49,14 +49,12 @@ is_plain(Query *query)
 		(query->distinctClause == NIL || query->hasDistinctOn) && !query->hasTargetSRFs;
 }
 
-/* show_late: the call over a sealed value, in the place of an expression. */
+/* show_late: a call that opens a value, late. */
 static Node *
-show_late(Node *expr, Node *sealed)
+show_late(FuncExpr *call)
 {
-	List	   *args = list_make1(sealed);
-
-	return (Node *) makeFuncExpr(source_twin("show_volatile", args), exprType(expr), args,
-								 exprCollation(expr), InvalidOid, COERCE_EXPLICIT_CALL);
+	return (Node *) makeFuncExpr(source_twin("show_volatile", call->args), call->funcresulttype, call->args,
+								 call->funccollid, call->inputcollid, COERCE_EXPLICIT_CALL);
 }
 
 /* makes_nulls: has the query an outer join, whose missing rows are NULL and no rows of NULLs? */
@@ -125,7 +123,7 @@ late_mutator(Node *node, void *context)
 		return spread != NULL ? late_mutator(spread, context) : node;
 	}
 	if (IsA(node, Var) && source_of(node, &late->scope) != NULL)
-		return show_late(node, source_take(node, &late->scope));
+		return show_late(source_take_call(node, &late->scope));
 	if (IsA(node, FuncExpr) && sealed_opening(((FuncExpr *) node)->funcid) == OPENING_SHOW)
 	{
 		node = copyObject(node);

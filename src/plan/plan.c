@@ -196,4 +196,5 @@ plan_init(void)
 	planner_hook = plan_query;
 	aim_init();
 	store_init();
+	refresh_init();
 }

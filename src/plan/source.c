@@ -30,7 +30,15 @@
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 
-static Node *follow(Node *expr, List *queries, const Scope *scope, bool take);
+/* What is done with a source that is found. */
+typedef enum Taking
+{
+	TAKE_NOTHING,				/* it is only looked for */
+	TAKE_SEALED,				/* the sealed value gets a column on every level */
+	TAKE_CALL					/* so do all columns that it is opened with */
+} Taking;
+
+static Node *follow(Node *expr, List *queries, const Scope *scope, Taking taking);
 
 /* ----------
  * Whole rows
@@ -176,32 +184,69 @@ name_columns(RangeTblEntry *rte, Query *query, bool resjunk)
 	}
 }
 
+/* What is needed to give a column of a subquery to the query above. */
+typedef struct Giving
+{
+	Var		   *var;			/* a column it gives already */
+	RangeTblEntry *rte;
+	Query	   *query;
+	bool		resjunk;
+	const char *name;
+} Giving;
+
+/* give_var: a column inside the subquery as one of the query above. */
+static Node *
+give_var(const Giving *giving, Var *inner)
+{
+	Var		   *outer = copyObject(giving->var);
+
+	outer->varattno = column_of(giving->query, inner, giving->resjunk, giving->name);
+	outer->vartype = inner->vartype;
+	outer->vartypmod = inner->vartypmod;
+	outer->varcollid = inner->varcollid;
+	outer->varnosyn = outer->varno;
+	outer->varattnosyn = outer->varattno;
+	name_columns(giving->rte, giving->query, giving->resjunk);
+	return (Node *) outer;
+}
+
+/* give_columns: mutator; an expression inside the subquery as one of the query above. */
+static Node *
+give_columns(Node *node, void *context)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var))
+		return give_var(context, (Var *) node);
+	return expression_tree_mutator(node, give_columns, context);
+}
+
+/* is_given: can what was found be a column of the query above? */
+static bool
+is_given(Node *inner, Taking taking)
+{
+	if (inner == NULL)
+		return false;
+	return IsA(taking == TAKE_CALL ? (Node *) linitial(((FuncExpr *) inner)->args) : inner, Var);
+}
+
 /* follow_output: a column of an entry of FROM that is a query. */
 static Node *
 follow_output(Var *var, RangeTblEntry *rte, Query *query, List *inner_queries,
-			  const Scope *scope, bool take)
+			  const Scope *scope, Taking taking)
 {
 	TargetEntry *column = get_tle_by_resno(query->targetList, var->varattno);
-	bool		resjunk = list_member_ptr(scope->whole_rows, rte);
+	Giving		giving = {var, rte, query, list_member_ptr(scope->whole_rows, rte), NULL};
 	Node	   *inner;
-	Var		   *outer;
 
 	if (column == NULL || rte->security_barrier || !passes_rows(query) ||
-		(resjunk && !(COMPAT_READS_RESJUNK && is_pulled_up(rte, query))))
+		(giving.resjunk && !(COMPAT_READS_RESJUNK && is_pulled_up(rte, query))))
 		return NULL;
-	inner = follow((Node *) column->expr, inner_queries, scope, take);
-	if (inner == NULL || !IsA(inner, Var) || !take)
-		return inner != NULL && IsA(inner, Var) ? inner : NULL;
-	outer = copyObject(var);
-	outer->varattno = column_of(query, (Var *) inner, resjunk,
-								column->resname ? column->resname : "?column?");
-	outer->vartype = ((Var *) inner)->vartype;
-	outer->vartypmod = ((Var *) inner)->vartypmod;
-	outer->varcollid = InvalidOid;
-	outer->varnosyn = outer->varno;
-	outer->varattnosyn = outer->varattno;
-	name_columns(rte, query, resjunk);
-	return (Node *) outer;
+	inner = follow((Node *) column->expr, inner_queries, scope, taking);
+	if (!is_given(inner, taking))
+		return NULL;
+	giving.name = column->resname ? column->resname : "?column?";
+	return taking == TAKE_NOTHING ? inner : give_columns(inner, &giving);
 }
 
 /*
@@ -261,35 +306,47 @@ is_inlined(RangeTblEntry *rte, Query *query, List *queries)
 
 /* follow_with: a column of a WITH query. */
 static Node *
-follow_with(Var *var, RangeTblEntry *rte, List *queries, const Scope *scope, bool take)
+follow_with(Var *var, RangeTblEntry *rte, List *queries, const Scope *scope, Taking taking)
 {
 	List	   *outer;
 	Query	   *query = source_with_query(rte, queries, &outer);
 
 	if (query == NULL || rte->self_reference || !is_inlined(rte, query, outer))
 		return NULL;
-	return follow_output(var, rte, query, lcons(query, outer), scope, take);
+	return follow_output(var, rte, query, lcons(query, outer), scope, taking);
+}
+
+/* nulled_as: walker; what stands for a column of a join can be NULL where that can. */
+static bool
+nulled_as(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		(void) compat_nulled_as(node, (Var *) context);
+	return expression_tree_walker(node, nulled_as, context);
 }
 
 /* follow_join: a column of a join is a column of one side, or of both, which has no one source. */
 static Node *
-follow_join(Var *var, RangeTblEntry *rte, List *queries, const Scope *scope, bool take)
+follow_join(Var *var, RangeTblEntry *rte, List *queries, const Scope *scope, Taking taking)
 {
 	Node	   *column = list_nth(rte->joinaliasvars, var->varattno - 1);
 	Node	   *source;
 
 	if (column == NULL || !IsA(column, Var))
 		return NULL;
-	source = follow(column, queries, scope, take);
+	source = follow(column, queries, scope, taking);
 	if (source == NULL)
 		return NULL;
 	source = copyObject(source);
 	IncrementVarSublevelsUp(source, var->varlevelsup, 0);
-	return compat_nulled_as(source, var);
+	(void) nulled_as(source, var);
+	return source;
 }
 
 static Node *
-follow_var(Var *var, List *queries, const Scope *scope, bool take)
+follow_var(Var *var, List *queries, const Scope *scope, Taking taking)
 {
 	RangeTblEntry *rte;
 	Query	   *query;
@@ -304,11 +361,11 @@ follow_var(Var *var, List *queries, const Scope *scope, bool take)
 	switch (rte->rtekind)
 	{
 		case RTE_SUBQUERY:
-			return follow_output(var, rte, rte->subquery, lcons(rte->subquery, queries), scope, take);
+			return follow_output(var, rte, rte->subquery, lcons(rte->subquery, queries), scope, taking);
 		case RTE_CTE:
-			return follow_with(var, rte, queries, scope, take);
+			return follow_with(var, rte, queries, scope, taking);
 		case RTE_JOIN:
-			return follow_join(var, rte, queries, scope, take);
+			return follow_join(var, rte, queries, scope, taking);
 		default:
 			return NULL;
 	}
@@ -320,7 +377,7 @@ follow_var(Var *var, List *queries, const Scope *scope, bool take)
  *		column; taking its source makes it the column.
  */
 static Node *
-follow_param(Param *param, const Scope *scope, bool take)
+follow_param(Param *param, const Scope *scope, Taking taking)
 {
 	Query	   *query;
 	TargetEntry *column;
@@ -332,8 +389,8 @@ follow_param(Param *param, const Scope *scope, bool take)
 	column = get_tle_by_resno(query->targetList, param->paramid);
 	if (column == NULL || column->resjunk || column->ressortgroupref != 0 || !passes_rows(query))
 		return NULL;
-	inner = follow((Node *) column->expr, lcons(query, list_copy(scope->queries)), scope, take);
-	if (inner == NULL || !take)
+	inner = follow((Node *) column->expr, lcons(query, list_copy(scope->queries)), scope, taking);
+	if (inner == NULL || taking == TAKE_NOTHING)
 		return inner;
 	column->expr = (Expr *) inner;
 	param = copyObject(param);
@@ -343,35 +400,41 @@ follow_param(Param *param, const Scope *scope, bool take)
 	return (Node *) param;
 }
 
-/* follow_call: what seal.show() and its twins open, when its key is known. */
+/*
+ * follow_call
+ *		What seal.show() and its twins open, when its key is known; or the call.
+ *
+ * The subject and the place that a value of a protected table is opened with
+ * say nothing about what it is equal to.
+ */
 static Node *
-follow_call(FuncExpr *call)
+follow_call(FuncExpr *call, Taking taking)
 {
 	Opening		opening = sealed_opening(call->funcid);
 	Node	   *sealed;
 
-	if (opening == OPENING_NONE || opening == OPENING_REVEAL || list_length(call->args) != 1)
+	if (opening == OPENING_NONE || opening == OPENING_REVEAL)
 		return NULL;
 	sealed = linitial(call->args);
 	if (sealed_kind_of_type(exprType(sealed)) == SEALED_NONE || exprkey_of(sealed) < 0 ||
-		contain_volatile_functions(sealed) || contain_subplans(sealed))
+		contain_volatile_functions((Node *) call->args) || contain_subplans((Node *) call->args))
 		return NULL;
-	return copyObject(sealed);
+	return taking == TAKE_CALL ? copyObject((Node *) call) : copyObject(sealed);
 }
 
 /* follow: the source, or NULL; unless it is taken, only its type and key mean something outside. */
 static Node *
-follow(Node *expr, List *queries, const Scope *scope, bool take)
+follow(Node *expr, List *queries, const Scope *scope, Taking taking)
 {
 	check_stack_depth();
 	switch (nodeTag(expr))
 	{
 		case T_FuncExpr:
-			return follow_call((FuncExpr *) expr);
+			return follow_call((FuncExpr *) expr, taking);
 		case T_Var:
-			return follow_var((Var *) expr, queries, scope, take);
+			return follow_var((Var *) expr, queries, scope, taking);
 		case T_Param:
-			return follow_param((Param *) expr, scope, take);
+			return follow_param((Param *) expr, scope, taking);
 		default:
 			return NULL;
 	}
@@ -381,14 +444,21 @@ follow(Node *expr, List *queries, const Scope *scope, bool take)
 Node *
 source_of(Node *expr, const Scope *scope)
 {
-	return follow(expr, scope->queries, scope, false);
+	return follow(expr, scope->queries, scope, TAKE_NOTHING);
 }
 
 /* source_take: the source of an expression that has one, to be put in its place. */
 Node *
 source_take(Node *expr, const Scope *scope)
 {
-	return follow(expr, scope->queries, scope, true);
+	return follow(expr, scope->queries, scope, TAKE_SEALED);
+}
+
+/* source_take_call: the call that opens such an expression, over columns of the query the expression stands in. */
+FuncExpr *
+source_take_call(Node *expr, const Scope *scope)
+{
+	return castNode(FuncExpr, follow(expr, scope->queries, scope, TAKE_CALL));
 }
 
 /* source_twin: seal.<name> of the arguments of a call that opens a value. */

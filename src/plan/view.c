@@ -8,7 +8,8 @@
  *		CREATE VIEW ... WITH (security_invoker) AS
  *		SELECT id, seal.show(name) AS name, ... FROM patient
  *
- * one table, no condition, grouping or order; each column at most once.
+ * one table, no condition, grouping or order; each column at most once.  Of a
+ * protected table each value is shown in its place, see cell.c.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -18,15 +19,34 @@
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteHandler.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-/* is_show: a call of seal.show(sealed). */
+/* is_place: a call of seal.place() for a column with a number. */
 static bool
-is_show(FuncExpr *call)
+is_place(Node *node)
 {
-	return list_length(call->args) == 1 &&
-		sealed_kind_of_type(exprType(linitial(call->args))) != SEALED_NONE &&
-		sealed_opening(call->funcid) == OPENING_SHOW;
+	FuncExpr   *call = (FuncExpr *) node;
+	char	   *name;
+
+	if (!IsA(node, FuncExpr) || get_func_namespace(call->funcid) != seal_schema_oid(true) ||
+		!IsA(linitial(call->args), Const))
+		return false;
+	name = get_func_name(call->funcid);
+	return name != NULL && strcmp(name, "place") == 0;
+}
+
+/* view_call: a target that is a call of seal.show(sealed) or seal.show(sealed, text, place); else NULL. */
+FuncExpr *
+view_call(Expr *target)
+{
+	FuncExpr   *call = (FuncExpr *) target;
+
+	if (!IsA(target, FuncExpr) || call->args == NIL ||
+		sealed_kind_of_type(exprType(linitial(call->args))) == SEALED_NONE ||
+		sealed_opening(call->funcid) != OPENING_SHOW)
+		return NULL;
+	return list_length(call->args) == 1 || is_place(lthird(call->args)) ? call : NULL;
 }
 
 /*
@@ -40,11 +60,12 @@ Var *
 view_source(Expr *target, bool *sealed)
 {
 	Node	   *source = (Node *) target;
+	FuncExpr   *call = view_call(target);
 
-	*sealed = IsA(source, FuncExpr) && is_show((FuncExpr *) source);
+	*sealed = call != NULL;
 	if (*sealed)
 	{
-		source = linitial(((FuncExpr *) source)->args);
+		source = linitial(call->args);
 		while (IsA(source, RelabelType))
 			source = (Node *) ((RelabelType *) source)->arg;
 	}
@@ -89,6 +110,33 @@ shows_columns(Query *query, bool *reveals)
 	return query->targetList != NIL;
 }
 
+/* compare_form: is each sealed column shown as the table's protection says now? */
+static void
+compare_form(RevealingView *view)
+{
+	CellForm	form;
+	ListCell   *cell;
+
+	cell_form(&form, view->table->relid);
+	foreach(cell, view->targets)
+	{
+		Expr	   *target = lfirst_node(TargetEntry, cell)->expr;
+		FuncExpr   *call = view_call(target);
+		bool		sealed;
+		uint64		number;
+
+		if (call == NULL)
+			continue;
+		number = cell_number(&form, view_source(target, &sealed)->varattno);
+		if (number == 0 && list_length(call->args) == 1)
+			continue;
+		if (equal(call, cell_show(&form, number, copyObject(linitial(call->args)), view->table_index)))
+			continue;
+		view->outdated = true;
+		view->misplaced |= list_length(call->args) > 1;
+	}
+}
+
 /*
  * view_read
  *		Is it a revealing view, and of what?
@@ -109,5 +157,8 @@ view_read(RevealingView *view, Relation relation)
 	view->table_index = linitial_node(RangeTblRef, query->jointree->fromlist)->rtindex;
 	view->table = copyObject(rt_fetch(view->table_index, query->rtable));
 	view->targets = copyObject(query->targetList);
+	view->outdated = view->misplaced = false;
+	if (view->reveals)
+		compare_form(view);
 	return true;
 }

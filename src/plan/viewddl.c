@@ -60,14 +60,17 @@ qualified_name(Oid relation)
 
 /* append_column: as the view shows it. */
 static void
-append_column(StringInfo statement, Form_pg_attribute column)
+append_column(StringInfo statement, const CellForm *form, Form_pg_attribute column)
 {
 	const char *name = quote_identifier(NameStr(column->attname));
 
-	if (sealed_kind_of_type(getBaseType(column->atttypid)) != SEALED_NONE)
-		appendStringInfo(statement, "seal.show(%s) AS %s", name, name);
-	else
+	if (sealed_kind_of_type(getBaseType(column->atttypid)) == SEALED_NONE)
+	{
 		appendStringInfoString(statement, name);
+		return;
+	}
+	cell_append(statement, form, column->attnum);
+	appendStringInfo(statement, " AS %s", name);
 }
 
 /* define_view: CREATE [OR REPLACE] VIEW with these columns of a table; attnums is a list of their numbers. */
@@ -76,14 +79,16 @@ define_view(const char *verb, const char *view_name, Relation table, List *attnu
 {
 	StringInfoData statement;
 	const char *separator = "";
+	CellForm	form;
 	ListCell   *cell;
 
+	cell_form(&form, RelationGetRelid(table));
 	initStringInfo(&statement);
 	appendStringInfo(&statement, "%s VIEW %s WITH (security_invoker = true) AS SELECT ", verb, view_name);
 	foreach(cell, attnums)
 	{
 		appendStringInfoString(&statement, separator);
-		append_column(&statement, TupleDescAttr(RelationGetDescr(table), lfirst_int(cell) - 1));
+		append_column(&statement, &form, TupleDescAttr(RelationGetDescr(table), lfirst_int(cell) - 1));
 		separator = ", ";
 	}
 	appendStringInfo(&statement, " FROM %s", qualified_name(RelationGetRelid(table)));
@@ -344,7 +349,7 @@ pgseal_refresh_revealing_view(PG_FUNCTION_ARGS)
 	added = columns_after(table, last_column(attnums));
 	follow_names(oid, table, attnums);
 	attnums = list_concat(attnums, added);
-	if (added != NIL)
+	if (added != NIL || view.outdated)
 		define_view("CREATE OR REPLACE", qualified_name(oid), table, attnums);
 	copy_comments(oid, RelationGetRelid(table), attnums);
 	relation_close(table, NoLock);
