@@ -94,6 +94,7 @@ extern bool sealed_envelope(Envelope *envelope, struct varlena **held, Datum val
 extern bool value_fits(const Envelope *envelope, uint64 subject, const char *place, size_t place_len);
 extern struct varlena *value_move(const Envelope *envelope, int32 typmod, uint64 subject,
 								  const char *place, size_t place_len);
+extern bool value_opens(const Envelope *envelope);
 
 /*
  * The plan room's: revealing views of a table, and of its partitions, follow its

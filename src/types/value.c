@@ -289,6 +289,18 @@ room_for(PlainBytes *payload, size_t len)
 	return payload->bytes;
 }
 
+/* open_payload: decrypt into payload, which the caller wipes; false when it does not open. */
+static bool
+open_payload(PlainBytes *payload, const Envelope *envelope, SealKey *key)
+{
+	unsigned char *padded = room_for(payload, envelope->ciphertext_len);
+	const AeadSubkey *subkey = sealkey_subkey(envelope->nonce, key);
+
+	return aead_open(padded, envelope->ciphertext, envelope->ciphertext_len, envelope->tag,
+					 envelope->bound, envelope->bound_len, envelope->nonce, subkey) &&
+		payload_unpad(&payload->len, padded, envelope->ciphertext_len);
+}
+
 /*
  * value_open
  *		Decrypt into payload, which the caller wipes.
@@ -298,16 +310,7 @@ room_for(PlainBytes *payload, size_t len)
 void
 value_open(PlainBytes *payload, const Envelope *envelope, SealKey *key)
 {
-	unsigned char *padded;
-	const AeadSubkey *subkey;
-
-	if (envelope->flags & ENVELOPE_TOKEN_ONLY)
-		error_raise(SEAL_E_CORRUPT, NULL);
-	padded = room_for(payload, envelope->ciphertext_len);
-	subkey = sealkey_subkey(envelope->nonce, key);
-	if (!aead_open(padded, envelope->ciphertext, envelope->ciphertext_len, envelope->tag,
-				   envelope->bound, envelope->bound_len, envelope->nonce, subkey) ||
-		!payload_unpad(&payload->len, padded, envelope->ciphertext_len))
+	if ((envelope->flags & ENVELOPE_TOKEN_ONLY) || !open_payload(payload, envelope, key))
 		error_raise(SEAL_E_CORRUPT, NULL);
 }
 
@@ -394,6 +397,7 @@ value_fits(const Envelope *envelope, uint64 subject, const char *place, size_t p
  *		Open an envelope and seal what it holds for a subject and a place.
  *
  *	typmod		key id of the column, which is the envelope's
+ *	subject		0: for no subject any more; then there is no place
  *
  * No plaintext comes out.  Needs the right to seal and no other; XX001 when it
  * does not open, and what the gate raises.
@@ -408,7 +412,19 @@ value_move(const Envelope *envelope, int32 typmod, uint64 subject, const char *p
 	value_check_key(type, envelope, typmod);
 	value_open(&payload, envelope,
 			   gate_reseal_open(envelope->key_id, envelope->key_version, envelope->subject));
-	return seal_for(type, &payload, typmod, &cell);
+	return seal_for(type, &payload, typmod, subject != 0 ? &cell : NULL);
+}
+
+/* value_opens: is the envelope what was sealed?  As value_move(), but nothing is made of it. */
+bool
+value_opens(const Envelope *envelope)
+{
+	PlainBytes	payload;
+	bool		opened = open_payload(&payload, envelope,
+									  gate_reseal_open(envelope->key_id, envelope->key_version, envelope->subject));
+
+	plain_wipe(&payload);
+	return opened;
 }
 
 /* names_subject: is the argument the external id of the envelope's subject, of the type that the table is about? */
