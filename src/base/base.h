@@ -85,6 +85,24 @@ typedef enum SealError
 	SEAL_E_WATCHED_AS_PART,		/* name: relation */
 	SEAL_E_NO_ROW_KEY,			/* name: relation */
 	SEAL_E_NO_ROW_KEY_GIVEN,
+	SEAL_E_NO_ARGUMENT,			/* name: argument */
+	SEAL_E_NOT_PROTECTABLE,		/* name: relation */
+	SEAL_E_PROTECT_PARENT,		/* name: relation */
+	SEAL_E_PROTECTED,			/* name: relation */
+	SEAL_E_NOT_PROTECTED,		/* name: relation */
+	SEAL_E_PROTECTION_CLOSED,	/* name: relation */
+	SEAL_E_NOTHING_SEALED,		/* name: relation */
+	SEAL_E_SUBJECT_COLUMN,		/* name: column */
+	SEAL_E_SUBJECT_NULL,
+	SEAL_E_NO_PRIMARY_KEY,		/* name: relation */
+	SEAL_E_PLACE_GENERATED,		/* name: column */
+	SEAL_E_PLACE_RETYPED,		/* name: column */
+	SEAL_E_PROTECTION_NEEDS,	/* name: what */
+	SEAL_E_LATE_TRIGGER,		/* name: trigger */
+	SEAL_E_DENIES_ALL,			/* name: relation */
+	SEAL_E_PARTITION_ROWS,		/* name: relation */
+	SEAL_E_MISPLACED,
+	SEAL_E_BATCH_SIZE,
 	SEAL_E_COUNT
 } SealError;
 

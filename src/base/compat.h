@@ -11,6 +11,7 @@
 #define PGSEAL_COMPAT_H
 
 #include "access/htup_details.h"
+#include "access/tableam.h"
 #include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
@@ -198,6 +199,28 @@ compat_merge_reads_row(Query *query)
 #else
 #define compat_check_conflicts(target, slot, estate, conflict) \
 	ExecCheckIndexConstraints(target, slot, estate, conflict, NIL)
+#endif
+
+/* PG 16 tells an UPDATE that needs no index entries from one that needs those of summarizing indexes. */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes CompatUpdateIndexes;
+
+#define compat_indexes_change(indexes)	((indexes) != TU_None)
+#if PG_VERSION_NUM >= 190000
+#define compat_replace_index_tuples(target, slot, estate, indexes) \
+	ExecInsertIndexTuples(target, estate, \
+						  EIIT_IS_UPDATE | ((indexes) == TU_Summarizing ? EIIT_ONLY_SUMMARIZING : 0), \
+						  slot, NIL, NULL)
+#else
+#define compat_replace_index_tuples(target, slot, estate, indexes) \
+	ExecInsertIndexTuples(target, slot, estate, true, false, NULL, NIL, (indexes) == TU_Summarizing)
+#endif
+#else
+typedef bool CompatUpdateIndexes;
+
+#define compat_indexes_change(indexes)	(indexes)
+#define compat_replace_index_tuples(target, slot, estate, indexes) \
+	ExecInsertIndexTuples(target, slot, estate, true, false, NULL, NIL)
 #endif
 
 /* PG 18 gave the magic block a name and a version. */

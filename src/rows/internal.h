@@ -15,6 +15,9 @@
 #include "catalog/pg_trigger.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
+#include "keys/keys.h"
+#include "storage/lock.h"
+#include "types/types.h"
 #include "utils/rel.h"
 
 /* Columns of seal.audit_change, in the order of audit.sql. */
@@ -90,6 +93,68 @@ typedef struct Watched
 /* The name under which an image has its plain values; no column has it. */
 #define IMAGE_PLAIN		""
 
+/* One sealed column of a protected table. */
+typedef struct ProtectedColumn
+{
+	NameData	name;
+	AttrNumber	attribute;
+	int32		typmod;			/* key id */
+	uint64		number;			/* random; of the column in all its partitions */
+	bool		made;			/* the last INSERT sealed a value of it; then these three: */
+	LocalTransactionId made_by;
+	CommandId	made_in;
+	unsigned char made_tag[TAG_BYTES];
+} ProtectedColumn;
+
+/* One column of the primary key of a protected table. */
+typedef struct ProtectedKey
+{
+	AttrNumber	attribute;
+	PlacePart	part;
+} ProtectedKey;
+
+/* What is known of a protected table, or of a partition of one. */
+typedef struct Protected
+{
+	MemoryContext context;		/* holds all of this */
+	Oid			logical;		/* the table that is protected: of a partition, its ancestor */
+	bool		closed;			/* its row in the ring is altered; then nothing below is known */
+	bool		complete;		/* every value has a subject */
+	NameData	subject_type;
+	AttrNumber	subject;
+	FmgrInfo	subject_output;
+	int			key_count;
+	ProtectedKey *key;
+	int			column_count;
+	ProtectedColumn *columns;
+} Protected;
+
+/* A row of one. */
+typedef struct ProtectedRow
+{
+	Protected  *protected;
+	TupleTableSlot *slot;
+	const char *external;		/* what the application calls its subject */
+	uint64		subject;		/* its number; 0: not looked for, or there is none */
+	StringInfoData place;		/* of the column asked about last; without data: not made yet */
+} ProtectedRow;
+
+/* What sealing again does with a value that has a subject already. */
+typedef enum ResealMode
+{
+	RESEAL_ALL,					/* begins: one of another subject is refused */
+	RESEAL_REST,				/* goes on beside the trigger: one of another subject is left */
+	RESEAL_STRAY,				/* was complete: any is left */
+	RESEAL_RELEASE				/* ends: it loses its subject */
+} ResealMode;
+
+/* How far the batches are in one table. */
+typedef struct ResealProgress
+{
+	BlockNumber page;			/* the next */
+	BlockNumber pages;			/* how many there were at the beginning */
+} ResealProgress;
+
 /* watched.c */
 extern void watched_init(void);
 extern Oid	watch_function(void);
@@ -118,5 +183,50 @@ extern bool row_changes(bool *changed, const Watched *watched, TupleTableSlot *o
 
 /* watch.c */
 extern void watch_init(void);
+
+/* protected.c */
+extern void protected_init(void);
+extern Oid	protection_relation(Oid relation);
+extern bool protection_copy(RingProtection *copy, Oid relation);
+extern Protected *protected_of(Relation relation);
+
+/* protect.c */
+extern void protect_require_owner(Oid relation);
+extern List *protect_sealed_columns(Relation relation);
+extern void protect_set_columns(RingRow *row, int count, const NameData *names, const uint64 *numbers);
+extern void protect_forget(Oid relation);
+extern void protect_reseal(Oid relation);
+extern bool protect_find_row(RingRow *row, Oid relation);
+extern void protect_give_name(RingEditor *editor, RingRow *row, const char *name);
+
+/* reseal.c */
+extern uint64 reseal_rows(Relation table, ResealMode mode);
+extern uint64 reseal_batch(Relation table, ResealProgress *progress, uint64 batch, ResealMode mode);
+
+/* follow.c */
+extern void follow_init(void);
+extern bool follow_pause(void);
+extern void follow_resume(bool before);
+extern void subject_trigger_add(Oid relation);
+extern void subject_trigger_remove(Oid relation);
+
+/* places.c */
+extern void places_check_partition(Oid relation);
+
+/* security.c */
+extern void security_init(void);
+extern bool security_lets_in(Relation relation);
+extern void security_enable(List *tables);
+extern void security_disable(List *tables);
+
+/* sealrow.c */
+extern void row_start(ProtectedRow *row, Protected *protected, TupleTableSlot *slot);
+extern bool row_names_subject(ProtectedRow *row);
+extern bool row_has_key(ProtectedRow *row);
+extern SealError row_seek_subject(ProtectedRow *row);
+extern uint64 row_subject(ProtectedRow *row);
+extern uint64 row_make_subject(ProtectedRow *row);
+extern bool row_fits(ProtectedRow *row, const ProtectedColumn *column, const Envelope *envelope);
+extern Datum row_seal(ProtectedRow *row, const ProtectedColumn *column, const Envelope *envelope);
 
 #endif							/* PGSEAL_ROWS_INTERNAL_H */

@@ -315,4 +315,7 @@ rows_init(void)
 	change_init();
 	pending_init();
 	watch_init();
+	protected_init();
+	follow_init();
+	security_init();
 }
