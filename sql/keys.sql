@@ -19,7 +19,7 @@ SELECT seal.create_key('Keys');
 SELECT seal.create_key('select');
 SELECT seal.create_key('literal');
 SELECT seal.create_key('keys_pad', pad => 0);
-SELECT seal.create_key('keys_actor', require_actor => true);
+SELECT seal.create_key('keys_purpose', require_purpose => '{TREAT,CURIOSITY}');
 SELECT seal.create_key(NULL);
 
 -- seal.keys: what there is; the two built-in keys come with the first one

@@ -88,6 +88,7 @@ audit_init(void)
 	define_batch();
 	define_max_size();
 	shared_init();
+	claim_init();
 	statement_init();
 	note_init();
 	start_init();

@@ -50,7 +50,8 @@ typedef enum AuditAction
 /*
  * One record.  Strings are UTF-8 and name things, they never are values of
  * sealed columns.  NULL: not known.  Without a login_role, who and where are
- * filled in by audit_append(), as far as they are not given.
+ * filled in by audit_append(), as far as they are not given; an actor or a
+ * purpose that is empty is none.
  */
 typedef struct AuditRecord
 {
@@ -99,6 +100,7 @@ typedef struct AuditAllowance
 	uint32		key_id;
 	Oid			role;
 	int32		left;
+	uint64		claims;			/* under which; others set it aside */
 } AuditAllowance;
 
 #define AUDIT_ALLOWANCES	16		/* power of 2 */
@@ -112,6 +114,19 @@ extern void audit_append(const AuditRecord *record, bool wait_for_disk);
 /* who.c */
 extern void audit_who(AuditRecord *record);
 extern char *audit_text(const char *text);
+
+/* What a client may claim in a transaction. */
+typedef enum Claim
+{
+	CLAIM_ACTOR,
+	CLAIM_PURPOSE,
+	CLAIMS
+} Claim;
+
+/* claim.c */
+extern const char *audit_claim(Claim claim);
+extern bool audit_purpose_known(const char *code);
+extern char *audit_purpose_list(void);
 
 /* note.c */
 extern void audit_note(const AuditRecord *record);

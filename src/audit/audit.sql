@@ -211,8 +211,8 @@ COMMENT ON COLUMN seal.audit_log.login_role IS 'who logged in';
 COMMENT ON COLUMN seal.audit_log.session_role IS 'after SET SESSION AUTHORIZATION';
 COMMENT ON COLUMN seal.audit_log.role IS
   'as whom it was done: after SET ROLE, or the owner of a SECURITY DEFINER function';
-COMMENT ON COLUMN seal.audit_log.actor IS 'person, as the client claims; not yet recorded';
-COMMENT ON COLUMN seal.audit_log.purpose IS 'purpose of use, as the client claims; not yet recorded';
+COMMENT ON COLUMN seal.audit_log.actor IS 'person on whose behalf the client worked, as it claimed in that transaction by seal.actor';
+COMMENT ON COLUMN seal.audit_log.purpose IS 'purpose of use, a code of HL7 PurposeOfUse, as claimed by seal.purpose';
 COMMENT ON COLUMN seal.audit_log.address IS 'host:port of the client, or local';
 COMMENT ON COLUMN seal.audit_log.application IS 'application_name, as the client claims';
 COMMENT ON COLUMN seal.audit_log.relation IS

@@ -51,6 +51,14 @@ extern void who_fill(AuditRecord *record);
 extern void who_text(char *text, size_t text_size, const char *name);
 extern void who_publish(void);
 
+/* claim.c */
+#define CLAIM_BYTES		(4 * NAMEDATALEN)	/* in UTF-8 */
+
+extern void claim_init(void);
+extern void claim_publish(void);
+extern uint64 claim_stamp(void);
+extern const char *claim_text(Claim claim);
+
 /* digest.c */
 extern bool digest_statement(unsigned char digest[AUDIT_DIGEST_BYTES], const char *text, int location, int len);
 
@@ -63,5 +71,6 @@ extern bool keeping_command(const struct PlannedStmt *command);
 
 /* statement.c */
 extern void statement_init(void);
+extern void statement_set_aside(void);
 
 #endif							/* PGSEAL_AUDIT_INTERNAL_H */

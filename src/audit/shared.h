@@ -72,6 +72,7 @@ typedef struct Leader
 {
 	pg_atomic_uint64 statement; /* of the top-level statement that runs; 0: none yet */
 	pg_atomic_uint32 keeping;	/* does a query that runs keep what it opens? */
+	LocalTransactionId set_in[CLAIMS];	/* the transaction that made each claim */
 	char		address[NAMEDATALEN];
 	char		apart[PG_CACHE_LINE_SIZE - NAMEDATALEN - sizeof(pg_atomic_uint64)];
 } Leader;

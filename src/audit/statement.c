@@ -52,11 +52,14 @@ typedef struct Account
 	bool		exported;		/* it is recorded that values are kept */
 	int64		granted;		/* values let through without another look at the records */
 	int32		left;			/* of them, when this account is not in its allowance */
+	uint64		claims;			/* what is claimed; 0: nothing */
 	int64		limit;			/* values that the records on the disk speak for */
 	int64		next_limit;		/* with the one on its way there; 0: none is */
 	Place		next;			/* of that one */
 	char		key[NAMEDATALEN];
 	char		role_name[NAME_BYTES];
+	char		actor[CLAIM_BYTES];
+	char		purpose[CLAIM_BYTES];
 } Account;
 
 /* The statement that runs; without an owner until a query is run. */
@@ -134,7 +137,8 @@ allowance_of(AuditUse use, uint32 key_id)
 static bool
 is_allowance_of(const AuditAllowance *allowance, const Account *account)
 {
-	return allowance->key_id == account->key_id && allowance->role == account->role;
+	return allowance->key_id == account->key_id && allowance->role == account->role &&
+		allowance->claims == account->claims;
 }
 
 /* values_of: how many values an account has let through. */
@@ -148,13 +152,14 @@ values_of(const Account *account)
 
 /* find_account: of this statement, NULL when it has none. */
 static Account *
-find_account(AuditUse use, uint32 key_id, Oid role)
+find_account(AuditUse use, uint32 key_id, Oid role, uint64 claims)
 {
 	for (int i = 0; i < account_count; i++)
 	{
 		Account    *account = &accounts[i];
 
-		if (account->use == use && account->key_id == key_id && account->role == role)
+		if (account->use == use && account->key_id == key_id && account->role == role &&
+			account->claims == claims)
 			return account;
 	}
 	return NULL;
@@ -164,16 +169,16 @@ find_account(AuditUse use, uint32 key_id, Oid role)
 static void
 put_aside(AuditUse use, AuditAllowance *allowance)
 {
-	Account    *account = find_account(use, allowance->key_id, allowance->role);
+	Account    *account = find_account(use, allowance->key_id, allowance->role, allowance->claims);
 
 	if (account != NULL)
 		account->left = allowance->left;
-	*allowance = (AuditAllowance) {0, InvalidOid, 0};
+	*allowance = (AuditAllowance) {.role = InvalidOid};
 }
 
-/* put_all_aside: so that each account is looked at before its next value. */
-static void
-put_all_aside(void)
+/* statement_set_aside: all allowances, so that each account is looked at before its next value.  Raises nothing. */
+void
+statement_set_aside(void)
 {
 	for (int use = 0; use < AUDIT_USES; use++)
 	{
@@ -189,7 +194,7 @@ set_keeping(int count)
 	if ((count > 0) != (keeping > 0))
 		pg_atomic_write_u32(&my_leader()->keeping, count > 0);
 	if (count > 0 && keeping == 0 && account_count > 0)
-		put_all_aside();
+		statement_set_aside();
 	keeping = count;
 }
 
@@ -215,7 +220,7 @@ make_place(void)
 
 /* new_account: nothing is recorded of it yet, and it is not counted among the others. */
 static Account *
-new_account(AuditUse use, uint32 key_id, Oid role)
+new_account(AuditUse use, uint32 key_id, Oid role, uint64 claims)
 {
 	const RingKey *key = ring_key_by_id(key_id);
 	AuditRecord who = {AUDIT_NO_COUNTS};
@@ -223,9 +228,11 @@ new_account(AuditUse use, uint32 key_id, Oid role)
 
 	make_place();
 	account = &accounts[account_count];
-	*account = (Account) {.use = use,.key_id = key_id,.role = role};
+	*account = (Account) {.use = use,.key_id = key_id,.role = role,.claims = claims};
 	audit_who(&who);
 	strlcpy(account->role_name, who.role, NAME_BYTES);
+	strlcpy(account->actor, who.actor != NULL ? who.actor : "", CLAIM_BYTES);
+	strlcpy(account->purpose, who.purpose != NULL ? who.purpose : "", CLAIM_BYTES);
 	strlcpy(account->key, key != NULL ? NameStr(key->name) : "", NAMEDATALEN);
 	return account;
 }
@@ -238,6 +245,8 @@ account_record(const Account *account)
 		AUDIT_NO_COUNTS,
 		.statement = statement.id,
 		.role = account->role_name,
+		.actor = account->actor,
+		.purpose = account->purpose,
 		.key = account->key,
 		.what = use_names[account->use],
 	};
@@ -402,10 +411,10 @@ follow_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionI
 
 /* first_account: an account whose first record is on its way; the session closes it if nobody else does. */
 static Account *
-first_account(AuditUse use, uint32 key_id, Oid role)
+first_account(AuditUse use, uint32 key_id, Oid role, uint64 claims)
 {
 	static bool registered = false;
-	Account    *account = new_account(use, key_id, role);
+	Account    *account = new_account(use, key_id, role, claims);
 
 	if (!registered)
 		before_shmem_exit(end_session, (Datum) 0);
@@ -425,17 +434,18 @@ audit_value_recorded(AuditUse use, uint32 key_id)
 {
 	AuditAllowance *allowance = allowance_of(use, key_id);
 	Oid			role = GetUserId();
+	uint64		claims = claim_stamp();
 	Account    *account;
 
 	put_aside(use, allowance);
-	account = find_account(use, key_id, role);
+	account = find_account(use, key_id, role, claims);
 	if (account == NULL)
-		account = first_account(use, key_id, role);
+		account = first_account(use, key_id, role, claims);
 	else if (use == AUDIT_USE_OPEN && !account->exported && is_kept())
 		record_begin(account);
 	while (account->left == 0)
 		grant(account);
-	*allowance = (AuditAllowance) {key_id, role, account->left - 1};
+	*allowance = (AuditAllowance) {key_id, role, account->left - 1, claims};
 }
 
 /* ----------
@@ -454,7 +464,10 @@ begin(QueryDesc *owner, const char *text, int location, int len)
 	if (statement.begun)
 		end_statement(OK);
 	if (!published)
+	{
 		who_publish();
+		claim_publish();
+	}
 	published = true;
 	statement.begun = true;
 	statement.owner = owner;

@@ -159,6 +159,16 @@ who_publish(void)
 	pg_atomic_write_u32(&own->keeping, 0);
 }
 
+/* fill_claim: what is claimed now; empty text means that nothing was. */
+static void
+fill_claim(const char **text, Claim claim)
+{
+	if (*text == NULL)
+		*text = claim_text(claim);
+	else if ((*text)[0] == '\0')
+		*text = NULL;
+}
+
 /*
  * who_fill
  *		Fill in who and where, as it was looked up last, as far as the record does not say.
@@ -179,6 +189,8 @@ who_fill(AuditRecord *record)
 		record->address = who.address;
 	if (record->application == NULL)
 		record->application = who.application;
+	fill_claim(&record->actor, CLAIM_ACTOR);
+	fill_claim(&record->purpose, CLAIM_PURPOSE);
 }
 
 /* audit_who: look up who runs this, and fill it in.  Needs a live transaction. */
@@ -186,6 +198,7 @@ void
 audit_who(AuditRecord *record)
 {
 	refresh();
+	(void) claim_stamp();
 	who_fill(record);
 }
 

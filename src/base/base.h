@@ -29,6 +29,8 @@ typedef enum SealError
 	SEAL_E_RING_CONFLICT,		/* name: key id */
 	SEAL_E_KEY_CLOSED,			/* name: key */
 	SEAL_E_DENIED,				/* name: key */
+	SEAL_E_NO_ACTOR,			/* name: key */
+	SEAL_E_NO_PURPOSE,			/* name: key */
 	SEAL_E_NOT_ADMIN,			/* name: function */
 	SEAL_E_UNKNOWN_KEY,			/* name: key */
 	SEAL_E_UNKNOWN_VERSION,

@@ -30,10 +30,11 @@
 
 /* PG 17 moved the local transaction id of a backend into PGPROC.vxid. */
 #if PG_VERSION_NUM >= 170000
-#define compat_local_xid()	(MyProc->vxid.lxid)
+#define compat_local_xid_of(proc)	((proc)->vxid.lxid)
 #else
-#define compat_local_xid()	(MyProc->lxid)
+#define compat_local_xid_of(proc)	((proc)->lxid)
 #endif
+#define compat_local_xid()	compat_local_xid_of(MyProc)
 
 /* PG 17 dropped the number of a process from PGPROC; its place in the array is the same everywhere. */
 #define compat_proc_number(proc)	((int) ((proc) - ProcGlobal->allProcs))
@@ -221,6 +222,13 @@ typedef bool CompatUpdateIndexes;
 #define compat_indexes_change(indexes)	(indexes)
 #define compat_replace_index_tuples(target, slot, estate, indexes) \
 	ExecInsertIndexTuples(target, slot, estate, true, false, NULL, NIL)
+#endif
+
+/* PG 16 keeps what belongs to a setting in a memory context of its own. */
+#if PG_VERSION_NUM >= 160000
+#define compat_guc_malloc(len)	guc_malloc(LOG, len)
+#else
+#define compat_guc_malloc(len)	malloc(len)
 #endif
 
 /* PG 18 gave the magic block a name and a version. */

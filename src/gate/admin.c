@@ -11,6 +11,7 @@
  *------------------------------------------------------------------------*/
 #include "gate/internal.h"
 
+#include "audit/audit.h"
 #include "commands/trigger.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -65,6 +66,16 @@ admin_argument(FunctionCallInfo fcinfo, int number, const char *name)
 	if (PG_ARGISNULL(number))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"%s\" must not be null", name)));
+}
+
+/* admin_purpose: 22023 for what is no code of HL7 PurposeOfUse. */
+void
+admin_purpose(const char *code)
+{
+	if (!audit_purpose_known(code))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("unknown purpose of use"),
+						errhint("Codes of HL7 PurposeOfUse are %s.", audit_purpose_list())));
 }
 
 /* admin_note: tell a change of the ring. */

@@ -119,6 +119,37 @@ lend_of(uint32 key_id, uint16 version, uint64 subject, const char *what)
 	return key;
 }
 
+/* takes_purpose: does a key take this purpose, or need none? */
+static bool
+takes_purpose(const RingKey *key, const char *purpose)
+{
+	for (int i = 0; i < key->purpose_count && purpose != NULL; i++)
+	{
+		if (strcmp(key->purposes[i], purpose) == 0)
+			return true;
+	}
+	return key->purpose_count == 0;
+}
+
+/*
+ * ask_to_read
+ *		May the current role open or search for values of this key, and did the
+ *		client say for whom and why, where the key wants to know?
+ */
+static SealError
+ask_to_read(uint32 key_id, int verbs)
+{
+	SealError	error = ask(key_id, verbs);
+	const RingKey *key;
+
+	if (error != SEAL_OK || likely(!rights_demand(key_id)))
+		return error;
+	key = ring_key_by_id(key_id);
+	if (key->require_actor && audit_claim(CLAIM_ACTOR) == NULL)
+		return SEAL_E_NO_ACTOR;
+	return takes_purpose(key, audit_claim(CLAIM_PURPOSE)) ? SEAL_OK : SEAL_E_NO_PURPOSE;
+}
+
 /* lend: the secrets, or raise why not. */
 static SealKey *
 lend(uint32 key_id, uint16 version, const char *what)
@@ -179,7 +210,7 @@ gate_open(uint32 key_id, uint16 version, uint64 subject)
 	SealError	error;
 
 	refuse_restricted(key_id, verb_name(VERB_REVEAL));
-	error = ask(key_id, VERB_REVEAL);
+	error = ask_to_read(key_id, VERB_REVEAL);
 	if (unlikely(error != SEAL_OK))
 		refuse(error, key_id, verb_name(VERB_REVEAL));
 	audit_value(AUDIT_USE_OPEN, key_id);
@@ -224,7 +255,7 @@ gate_show(uint32 key_id, uint16 version, uint64 subject)
 	SealError	error;
 
 	refuse_restricted(key_id, "show");
-	error = ask(key_id, VERB_REVEAL);
+	error = ask_to_read(key_id, VERB_REVEAL);
 	if (unlikely(error == SEAL_E_DENIED))
 	{
 		if (first_refusal(key_id))
@@ -244,7 +275,7 @@ gate_search(uint32 key_id)
 	SealError	error;
 
 	refuse_restricted(key_id, verb_name(VERB_SEARCH));
-	error = ask(key_id, VERB_SEARCH | VERB_REVEAL);
+	error = ask_to_read(key_id, VERB_SEARCH | VERB_REVEAL);
 	if (unlikely(error != SEAL_OK))
 		refuse(error, key_id, verb_name(VERB_SEARCH));
 	audit_value(AUDIT_USE_SEARCH, key_id);

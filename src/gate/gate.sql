@@ -7,7 +7,7 @@ CREATE FUNCTION seal.create_key(name text, searchable boolean DEFAULT false, pad
   RETURNS integer
   AS 'MODULE_PATHNAME', 'pgseal_create_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION seal.create_key(text, boolean, integer, boolean, text[], text) IS
-  'makes a key and its first version, returns its id (the type modifier of its columns); searchable: equal values can be found on ciphertext; pad: values are padded to a multiple of so many bytes, 1 to 4096; 42501, 42602, 42939, 42710, 55000';
+  'makes a key and its first version, returns its id (the type modifier of its columns); searchable: equal values can be found on ciphertext; pad: values are padded to a multiple of so many bytes, 1 to 4096; require_actor, require_purpose: values open, and are searched for, only in a transaction that set seal.actor, and seal.purpose to one of these codes; 22023, 42501, 42602, 42939, 42710, 55000';
 
 CREATE FUNCTION seal.rotate_key(name text) RETURNS smallint
   AS 'MODULE_PATHNAME', 'pgseal_rotate_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -92,11 +92,12 @@ CREATE VIEW seal.keys AS
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             JOIN LATERAL seal.key_of_type(a.atttypid, a.atttypmod) AS column_key ON column_key = k.id
           WHERE NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'm', 'c')
-          ORDER BY 1) AS columns
+          ORDER BY 1) AS columns,
+    k.require_actor, k.require_purpose
   FROM seal.key k
   WHERE NOT k.dropped;
 COMMENT ON VIEW seal.keys IS
-  'keys of the ring: id = type modifier of the columns, pad in bytes, versions kept, fingerprint of the root key they are wrapped by, columns that use the key';
+  'keys of the ring: id = type modifier of the columns, pad in bytes, versions kept, fingerprint of the root key they are wrapped by, columns that use the key, whether opening needs seal.actor, and which of these purposes in seal.purpose';
 
 CREATE VIEW seal.grants AS
   SELECT k.name AS key, g.role, g.verbs, g.scope, seal.grant_state(g.key, g.role_name) AS state

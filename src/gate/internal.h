@@ -16,6 +16,7 @@
 /* rights.c */
 extern void rights_init(void);
 extern bool rights_hold(uint32 key_id, int verbs);
+extern bool rights_demand(uint32 key_id);
 
 /* roles.c */
 extern void roles_init(void);
@@ -27,6 +28,7 @@ extern void settings_init(void);
 extern void admin_init(void);
 extern void admin_require(const char *function);
 extern void admin_argument(FunctionCallInfo fcinfo, int number, const char *name);
+extern void admin_purpose(const char *code);
 extern void admin_note(const char *action, const char *what, const char *key, const char *detail);
 extern uint32 admin_find_key(const char *name, bool builtin_too);
 

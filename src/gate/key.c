@@ -67,6 +67,8 @@ typedef struct NewKey
 	const char *name;
 	bool		searchable;
 	int			pad;
+	bool		require_actor;
+	ArrayType  *require_purpose;	/* NULL: none */
 	text	   *comment;
 } NewKey;
 
@@ -84,8 +86,9 @@ add_key(RingEditor *editor, const NewKey *key)
 	ring_set(&row, KEY_NAME, NameGetDatum(&name));
 	ring_set(&row, KEY_SEARCHABLE, BoolGetDatum(key->searchable));
 	ring_set(&row, KEY_PAD, Int32GetDatum(key->pad));
-	ring_set(&row, KEY_REQUIRE_ACTOR, BoolGetDatum(false));
-	ring_set(&row, KEY_REQUIRE_PURPOSE, PointerGetDatum(construct_empty_array(TEXTOID)));
+	ring_set(&row, KEY_REQUIRE_ACTOR, BoolGetDatum(key->require_actor));
+	ring_set(&row, KEY_REQUIRE_PURPOSE,
+			 PointerGetDatum(key->require_purpose != NULL ? key->require_purpose : construct_empty_array(TEXTOID)));
 	ring_set(&row, KEY_ACTIVE_VERSION, Int16GetDatum(1));
 	ring_set(&row, KEY_DROPPED, BoolGetDatum(false));
 	if (key->searchable)
@@ -120,15 +123,17 @@ create_key(RingEditor *editor, void *arg)
 	add_key(editor, key);
 }
 
-/* refuse_requirements: actor and purpose are kept in the ring's format, and not checked by this version. */
+/* check_purposes: each a code that seal.purpose takes; 22023. */
 static void
-refuse_requirements(FunctionCallInfo fcinfo)
+check_purposes(ArrayType *purposes)
 {
-	if (PG_GETARG_BOOL(3) || ArrayGetNItems(ARR_NDIM(PG_GETARG_ARRAYTYPE_P(4)),
-											ARR_DIMS(PG_GETARG_ARRAYTYPE_P(4))) > 0)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("keys that require an actor or a purpose are not supported by this version"),
-						errhint("Leave require_actor and require_purpose at their defaults.")));
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(purposes, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+		admin_purpose(nulls[i] ? "null" : TextDatumGetCString(elements[i]));
 }
 
 /* seal.create_key(name text, searchable boolean, pad integer, require_actor boolean, require_purpose text[], comment text) returns integer */
@@ -152,7 +157,9 @@ pgseal_create_key(PG_FUNCTION_ARGS)
 	if (key.pad < 1 || key.pad > PAD_MAX)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("pad must be between 1 and %d bytes", PAD_MAX)));
-	refuse_requirements(fcinfo);
+	key.require_actor = PG_GETARG_BOOL(3);
+	key.require_purpose = PG_GETARG_ARRAYTYPE_P(4);
+	check_purposes(key.require_purpose);
 	ring_change(create_key, &key);
 	admin_note("key", "create", key.name, NULL);
 	PG_RETURN_INT32((int32) key_id_of(key.name));

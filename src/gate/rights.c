@@ -24,6 +24,7 @@ typedef struct Answer
 {
 	uint32		key_id;			/* 0: empty */
 	int			verbs;
+	bool		demands;		/* an actor or a purpose */
 } Answer;
 
 /* Who the answers are about. */
@@ -149,6 +150,24 @@ verbs_of(const List *closure, uint32 key_id)
 	return verbs;
 }
 
+/* demands: does a key want to know for whom or why it opens? */
+static bool
+demands(uint32 key_id)
+{
+	const RingKey *key = ring_key_by_id(key_id);
+
+	return key != NULL && (key->require_actor || key->purpose_count > 0);
+}
+
+/* rights_demand: the same, of a key that rights_hold() was asked about just before. */
+bool
+rights_demand(uint32 key_id)
+{
+	const Answer *answer = &answers[key_id & (ANSWER_SLOTS - 1)];
+
+	return answer->key_id == key_id ? answer->demands : demands(key_id);
+}
+
 /*
  * rights_hold
  *		Does the current role hold any of these verbs on a key?
@@ -170,6 +189,7 @@ rights_hold(uint32 key_id, int verbs)
 		answer->verbs = verbs_of(role_closure, key_id);
 		if (login_counts)
 			answer->verbs &= verbs_of(login_closure, key_id);
+		answer->demands = demands(key_id);
 		answer->key_id = key_id;
 	}
 	return (answer->verbs & verbs) != 0;

@@ -45,6 +45,9 @@ typedef struct RingKey
 	bool		closed;			/* a restricting row is altered; only known with a root */
 	uint16		active_version; /* the version new values are sealed with */
 	int			pad;			/* bytes */
+	bool		require_actor;	/* opening and searching need seal.actor */
+	int			purpose_count;	/* and seal.purpose, one of these; 0: none is needed */
+	const char **purposes;
 } RingKey;
 
 /* One valid and bound row of seal.grant. */

@@ -145,6 +145,20 @@ read_table(LoadedTable *loaded, RingTable table, Snapshot snapshot)
 	table_close(relation, AccessShareLock);
 }
 
+/* read_purposes: those that a key requires. */
+static void
+read_purposes(RingKey *key, Datum purposes)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+
+	deconstruct_array(DatumGetArrayTypeP(purposes), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, &nulls, &key->purpose_count);
+	key->purposes = palloc0(sizeof(char *) * (key->purpose_count + 1));
+	for (int i = 0; i < key->purpose_count; i++)
+		key->purposes[i] = nulls[i] ? "" : TextDatumGetCString(elements[i]);
+}
+
 /* read_keys: names and ids, believed or not. */
 static void
 read_keys(Ring *fresh)
@@ -163,6 +177,8 @@ read_keys(Ring *fresh)
 		key->searchable = DatumGetBool(row.values[KEY_SEARCHABLE]);
 		key->pad = DatumGetInt32(row.values[KEY_PAD]);
 		key->dropped = DatumGetBool(row.values[KEY_DROPPED]);
+		key->require_actor = DatumGetBool(row.values[KEY_REQUIRE_ACTOR]);
+		read_purposes(key, row.values[KEY_REQUIRE_PURPOSE]);
 		key->active_version = (uint16) DatumGetInt16(row.values[KEY_ACTIVE_VERSION]);
 		key->builtin = strcmp(NameStr(key->name), KEY_LITERAL) == 0 ||
 			strcmp(NameStr(key->name), KEY_AUDIT) == 0 ||
@@ -920,6 +936,8 @@ ring_raise(SealError error, uint32 key_id)
 		case SEAL_E_KEY_CLOSED:
 		case SEAL_E_UNKNOWN_KEY:
 		case SEAL_E_DENIED:
+		case SEAL_E_NO_ACTOR:
+		case SEAL_E_NO_PURPOSE:
 		case SEAL_E_NOT_SEARCHABLE:
 			key = ring_key_by_id(key_id);
 			name = key ? pstrdup(NameStr(key->name)) : psprintf("%u", key_id);

@@ -197,6 +197,8 @@ set_who(Change *change)
 	change_set(change, CHANGE_ROLE, who.role_name);
 	change_set(change, CHANGE_ADDRESS, who.address);
 	change_set(change, CHANGE_APPLICATION, who.application);
+	change_set_text(change, CHANGE_ACTOR, audit_claim(CLAIM_ACTOR));
+	change_set_text(change, CHANGE_PURPOSE, audit_claim(CLAIM_PURPOSE));
 }
 
 /* ----------

@@ -35,11 +35,9 @@ FROM (VALUES
   ($$'k', pad => -16$$, '22023', 'pad must be between 1 and 4096 bytes', 'pad is not negative'),
   ($$'k', pad => 4097$$, '22023', 'pad must be between 1 and 4096 bytes', 'pad is 4096 at most'),
   ($$'k', require_actor => NULL$$, '22004', 'argument "require_actor" must not be null', 'require_actor is true or false'),
-  ($$'k', require_actor => true$$, '0A000', 'keys that require an actor or a purpose are not supported by this version',
-    'a requirement that would not be checked is refused'),
   ($$'k', require_purpose => NULL$$, '22004', 'argument "require_purpose" must not be null', 'require_purpose is a list'),
-  ($$'k', require_purpose => '{TREAT}'$$, '0A000', 'keys that require an actor or a purpose are not supported by this version',
-    'a purpose neither')
+  ($$'k', require_purpose => '{treat}'$$, '22023', 'unknown purpose of use', 'of codes, as HL7 writes them'),
+  ($$'k', require_purpose => '{TREAT,NULL}'$$, '22023', 'unknown purpose of use', 'all of them')
 ) AS bad(arguments, sqlstate, message, why);
 SELECT is_empty('SELECT * FROM seal.keys', 'what was refused left no key');
 
