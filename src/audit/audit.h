@@ -20,6 +20,7 @@
 #define AUDIT_START_BYTES	16		/* random id of one start of the server */
 #define AUDIT_DIGEST_BYTES	32
 #define AUDIT_UNKNOWN		(-1)	/* of a count */
+#define AUDIT_SUBJECTS_MAX	256		/* that one record names */
 
 /* Stored as numbers: never renumber. */
 typedef enum AuditAction
@@ -72,11 +73,13 @@ typedef struct AuditRecord
 	const char *key;
 	const char *what;			/* verb or function */
 	const char *detail;
-	uint64		subject;		/* 0: none */
+	uint64		subject;		/* 0: none; in open and search that of the first value */
 	int64		values_opened;	/* these four: AUDIT_UNKNOWN when not known */
 	int64		subjects_opened;
 	int64		rows_returned;
 	int64		repeated;		/* refusals that are told by their number alone */
+	const uint64 *subjects;		/* those of a statement that opened several */
+	int			subject_count;	/* of them; 0: none are named */
 	bool		has_digest;
 	unsigned char digest[AUDIT_DIGEST_BYTES];	/* SHA-256 of the statement without its constants */
 } AuditRecord;
@@ -100,7 +103,9 @@ typedef struct AuditAllowance
 	uint32		key_id;
 	Oid			role;
 	int32		left;
+	int			account;		/* number of its account in statement.c */
 	uint64		claims;			/* under which; others set it aside */
+	uint64		subject;		/* of the value before */
 } AuditAllowance;
 
 #define AUDIT_ALLOWANCES	16		/* power of 2 */
@@ -135,23 +140,26 @@ extern bool audit_refuse(const AuditRecord *record, uint32 key_id, int sqlstate)
 extern void audit_settle_refusals(bool all);
 
 /* statement.c */
-extern void audit_value_recorded(AuditUse use, uint32 key_id);
+extern void audit_value_recorded(AuditUse use, uint32 key_id, uint64 subject);
 
 /*
  * audit_value
  *		One value is about to be opened, or searched for, with this key.
  *
+ *	subject		whose value it is; 0: nobody's
+ *
  * Returns when a record of it is on the disk.  53100, 58030.
  */
 static inline void
-audit_value(AuditUse use, uint32 key_id)
+audit_value(AuditUse use, uint32 key_id, uint64 subject)
 {
 	AuditAllowance *allowance = &audit_allowances[use][key_id & (AUDIT_ALLOWANCES - 1)];
 
-	if (likely(allowance->left > 0 && allowance->key_id == key_id && allowance->role == GetUserId()))
+	if (likely(allowance->left > 0 && allowance->key_id == key_id && allowance->role == GetUserId() &&
+			   allowance->subject == subject))
 		allowance->left--;
 	else
-		audit_value_recorded(use, key_id);
+		audit_value_recorded(use, key_id, subject);
 }
 
 /* record.c */

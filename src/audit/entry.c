@@ -38,7 +38,7 @@ typedef enum EntryGroup
 
 typedef enum Kind
 {
-	KIND_INT8, KIND_INT4, KIND_BYTES, KIND_UUID, KIND_NAMES, KIND_JSON
+	KIND_INT8, KIND_INT4, KIND_BYTES, KIND_UUID, KIND_NAMES, KIND_NUMBERS, KIND_JSON
 } Kind;
 
 #define LEAF_DATA_MAX_BYTES	(1 + 8 + 1 + LOG_GROUPS * MERKLE_HASH_BYTES)
@@ -74,6 +74,7 @@ static const struct
 	[ENTRY_SUBJECTS_OPENED] = {GROUP_EVENT, KIND_INT8},
 	[ENTRY_ROWS_RETURNED] = {GROUP_EVENT, KIND_INT8},
 	[ENTRY_REPEATED] = {GROUP_EVENT, KIND_INT8},
+	[ENTRY_SUBJECTS] = {GROUP_SUBJECT, KIND_NUMBERS},
 	[ENTRY_STATEMENT_DIGEST] = {GROUP_EVENT, KIND_BYTES},
 	[ENTRY_START] = {GROUP_EVENT, KIND_UUID},
 	[ENTRY_SEGMENT] = {GROUP_EVENT, KIND_INT4},
@@ -175,6 +176,28 @@ add_names(StringInfo bytes, Datum value)
 	frame(bytes, start);
 }
 
+/* add_numbers: a bigint[], each element as a column of its own. */
+static void
+add_numbers(StringInfo bytes, Datum value)
+{
+	Datum	   *numbers;
+	bool	   *nulls;
+	int			count;
+	int			start = bytes->len;
+
+	add_int32(bytes, 0);
+	deconstruct_array(DatumGetArrayTypeP(value), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &numbers, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (nulls[i])
+			add_int32(bytes, NULL_LENGTH);
+		else
+			add_int64(bytes, DatumGetUInt64(numbers[i]));
+	}
+	frame(bytes, start);
+}
+
 /* add_scalar: a token of a JSON document: s, n, t, f or 0, and what it holds. */
 static void
 add_scalar(StringInfo bytes, const JsonbValue *value)
@@ -244,6 +267,9 @@ add_column(StringInfo bytes, Datum value, Kind kind)
 			break;
 		case KIND_NAMES:
 			add_names(bytes, value);
+			break;
+		case KIND_NUMBERS:
+			add_numbers(bytes, value);
 			break;
 		case KIND_JSON:
 			add_json(bytes, value);

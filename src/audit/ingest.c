@@ -522,6 +522,21 @@ set_digest(LogEntry *entry, const AuditRecord *record)
 	entry_set(entry, ENTRY_STATEMENT_DIGEST, PointerGetDatum(digest));
 }
 
+/* set_subjects: those that a record names. */
+static void
+set_subjects(LogEntry *entry, const AuditRecord *record)
+{
+	Datum		numbers[AUDIT_SUBJECTS_MAX];
+
+	if (record->subject_count == 0)
+		return;
+	for (int i = 0; i < record->subject_count; i++)
+		numbers[i] = UInt64GetDatum(record->subjects[i]);
+	entry_set(entry, ENTRY_SUBJECTS,
+			  PointerGetDatum(construct_array(numbers, record->subject_count, INT8OID, sizeof(int64),
+											  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
+}
+
 /* ingest_set_record: what a record says. */
 void
 ingest_set_record(LogEntry *entry, const AuditRecord *record)
@@ -554,6 +569,7 @@ ingest_set_record(LogEntry *entry, const AuditRecord *record)
 	set_count(entry, ENTRY_SUBJECTS_OPENED, record->subjects_opened);
 	set_count(entry, ENTRY_ROWS_RETURNED, record->rows_returned);
 	set_count(entry, ENTRY_REPEATED, record->repeated);
+	set_subjects(entry, record);
 	set_digest(entry, record);
 }
 

@@ -59,6 +59,22 @@ extern void claim_publish(void);
 extern uint64 claim_stamp(void);
 extern const char *claim_text(Claim claim);
 
+/* subject.c */
+typedef struct SubjectSet SubjectSet;
+
+/* Of one account; all zero: none yet. */
+typedef struct SubjectCount
+{
+	uint64		first;
+	uint64		last;
+	SubjectSet *set;			/* NULL while there is one at most; in TopMemoryContext */
+} SubjectCount;
+
+extern bool subject_add(SubjectCount *count, uint64 subject);
+extern void subject_tell(AuditRecord *record, const SubjectCount *count);
+extern void subject_told(SubjectCount *count);
+extern void subject_forget(SubjectCount *count);
+
 /* digest.c */
 extern bool digest_statement(unsigned char digest[AUDIT_DIGEST_BYTES], const char *text, int location, int len);
 

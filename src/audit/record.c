@@ -34,7 +34,8 @@ typedef enum FieldKind
 	FIELD_NUMBER,				/* 8 bytes, 0 when not known */
 	FIELD_COUNT,				/* 8 bytes, AUDIT_UNKNOWN when not known */
 	FIELD_ACTION,				/* 1 byte */
-	FIELD_DIGEST
+	FIELD_DIGEST,
+	FIELD_SUBJECTS				/* 8 bytes each, at most AUDIT_SUBJECTS_MAX */
 } FieldKind;
 
 typedef struct Field
@@ -73,6 +74,7 @@ static const Field fields[] = {
 	COUNT(rows_returned),
 	COUNT(repeated),
 	{FIELD_DIGEST, offsetof(AuditRecord, digest), 0},
+	{FIELD_SUBJECTS, offsetof(AuditRecord, subjects), 0},
 };
 
 #define FIELDS		((int) lengthof(fields))
@@ -174,6 +176,18 @@ put_text(StringInfo body, int tag, const char *text, size_t limit)
 		appendBinaryStringInfo(body, ELLIPSIS, ELLIPSIS_LEN);
 }
 
+/* put_subjects: their numbers. */
+static void
+put_subjects(StringInfo body, int tag, const uint64 *subjects, int count)
+{
+	uint64		bytes[AUDIT_SUBJECTS_MAX];
+
+	Assert(count <= AUDIT_SUBJECTS_MAX);
+	for (int i = 0; i < count; i++)
+		bytes[i] = pg_hton64(subjects[i]);
+	put_field(body, tag, bytes, count * sizeof(uint64));
+}
+
 /* put: one field when it is known. */
 static void
 put(StringInfo body, int tag, const AuditRecord *record)
@@ -202,6 +216,10 @@ put(StringInfo body, int tag, const AuditRecord *record)
 		case FIELD_DIGEST:
 			if (record->has_digest)
 				put_field(body, tag, record->digest, AUDIT_DIGEST_BYTES);
+			break;
+		case FIELD_SUBJECTS:
+			if (record->subject_count > 0)
+				put_subjects(body, tag, record->subjects, record->subject_count);
 			break;
 	}
 }
@@ -266,6 +284,24 @@ get_digest(AuditRecord *record, const char *value, size_t len)
 	return true;
 }
 
+/* get_subjects: a copy; false for none, too many, and a length that is no number of them. */
+static bool
+get_subjects(AuditRecord *record, const char *value, size_t len)
+{
+	int			count = len / sizeof(uint64);
+	uint64	   *subjects;
+
+	if (count == 0 || count > AUDIT_SUBJECTS_MAX || len % sizeof(uint64) != 0)
+		return false;
+	subjects = palloc(len);
+	memcpy(subjects, value, len);
+	for (int i = 0; i < count; i++)
+		subjects[i] = pg_ntoh64(subjects[i]);
+	record->subjects = subjects;
+	record->subject_count = count;
+	return true;
+}
+
 /* get: one field. */
 static bool
 get(AuditRecord *record, int tag, const char *value, size_t len)
@@ -285,6 +321,8 @@ get(AuditRecord *record, int tag, const char *value, size_t len)
 			return get_action(&record->action, value, len);
 		case FIELD_DIGEST:
 			return get_digest(record, value, len);
+		case FIELD_SUBJECTS:
+			return get_subjects(record, value, len);
 	}
 	return false;
 }

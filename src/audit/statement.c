@@ -56,6 +56,7 @@ typedef struct Account
 	int64		limit;			/* values that the records on the disk speak for */
 	int64		next_limit;		/* with the one on its way there; 0: none is */
 	Place		next;			/* of that one */
+	SubjectCount subjects;
 	char		key[NAMEDATALEN];
 	char		role_name[NAME_BYTES];
 	char		actor[CLAIM_BYTES];
@@ -254,7 +255,7 @@ account_record(const Account *account)
 
 /* record_begin: open, export, or search, before the first value of an account. */
 static void
-record_begin(Account *account)
+record_begin(Account *account, uint64 subject)
 {
 	bool		exported = account->use == AUDIT_USE_OPEN && is_kept();
 	AuditRecord record;
@@ -262,6 +263,7 @@ record_begin(Account *account)
 	(void) statement_id();
 	record = account_record(account);
 	record.action = account->use == AUDIT_USE_SEARCH ? AUDIT_SEARCH : exported ? AUDIT_EXPORT : AUDIT_OPEN;
+	record.subject = subject;
 	if (statement.begun)
 		record.has_digest = digest_statement(record.digest, statement.text, statement.location, statement.len);
 	else
@@ -283,6 +285,27 @@ record_progress(Account *account)
 	else
 		audit_append(&record, false);
 	account->next_limit = account->granted + audit_batch;
+}
+
+/*
+ * count_subject
+ *		A value of this subject is opened; when many are not told yet, they are.
+ *
+ * Not waited for: they are known as soon as the next record on the disk is.
+ */
+static void
+count_subject(Account *account, uint64 subject)
+{
+	AuditRecord record;
+
+	if (likely(!subject_add(&account->subjects, subject)))
+		return;
+	record = account_record(account);
+	record.action = AUDIT_PROGRESS;
+	record.values_opened = values_of(account);
+	subject_tell(&record, &account->subjects);
+	audit_append(&record, false);
+	subject_told(&account->subjects);
 }
 
 /* wait_for_progress: a value is let through when its record is on the disk. */
@@ -326,6 +349,7 @@ close_record(const Account *account, const char *outcome)
 	record.outcome = outcome;
 	record.values_opened = values_of(account);
 	record.rows_returned = IsParallelWorker() ? AUDIT_UNKNOWN : statement.rows;
+	subject_tell(&record, &account->subjects);
 	return record;
 }
 
@@ -366,6 +390,8 @@ end_statement(const char *outcome)
 	if (account_count > 0)
 	{
 		close_accounts(outcome);
+		for (int i = 0; i < account_count; i++)
+			subject_forget(&accounts[i].subjects);
 		account_count = 0;
 		memset(audit_allowances, 0, sizeof(audit_allowances));
 	}
@@ -411,7 +437,7 @@ follow_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionI
 
 /* first_account: an account whose first record is on its way; the session closes it if nobody else does. */
 static Account *
-first_account(AuditUse use, uint32 key_id, Oid role, uint64 claims)
+first_account(AuditUse use, uint32 key_id, Oid role, uint64 claims, uint64 subject)
 {
 	static bool registered = false;
 	Account    *account = new_account(use, key_id, role, claims);
@@ -419,33 +445,50 @@ first_account(AuditUse use, uint32 key_id, Oid role, uint64 claims)
 	if (!registered)
 		before_shmem_exit(end_session, (Datum) 0);
 	registered = true;
-	record_begin(account);
+	record_begin(account, subject);
 	account->limit = audit_batch;
 	account_count++;
 	return account;
 }
 
+/* is_let_through: does what was let through last speak for this value too, of whatever subject? */
+static bool
+is_let_through(const AuditAllowance *allowance, uint32 key_id, Oid role)
+{
+	return allowance->left > 0 && allowance->key_id == key_id && allowance->role == role;
+}
+
 /*
  * audit_value_recorded
- *		A value that no record speaks for yet: the record comes first.
+ *		A value of another subject than the one before, or one that no record
+ *		speaks for yet: then the record comes first.
  */
 void
-audit_value_recorded(AuditUse use, uint32 key_id)
+audit_value_recorded(AuditUse use, uint32 key_id, uint64 subject)
 {
 	AuditAllowance *allowance = allowance_of(use, key_id);
 	Oid			role = GetUserId();
-	uint64		claims = claim_stamp();
+	uint64		claims;
 	Account    *account;
 
+	if (is_let_through(allowance, key_id, role))
+	{
+		count_subject(&accounts[allowance->account], subject);
+		allowance->subject = subject;
+		allowance->left--;
+		return;
+	}
+	claims = claim_stamp();
 	put_aside(use, allowance);
 	account = find_account(use, key_id, role, claims);
 	if (account == NULL)
-		account = first_account(use, key_id, role, claims);
+		account = first_account(use, key_id, role, claims, subject);
 	else if (use == AUDIT_USE_OPEN && !account->exported && is_kept())
-		record_begin(account);
+		record_begin(account, subject);
 	while (account->left == 0)
 		grant(account);
-	*allowance = (AuditAllowance) {key_id, role, account->left - 1, claims};
+	count_subject(account, subject);
+	*allowance = (AuditAllowance) {key_id, role, account->left - 1, account - accounts, claims, subject};
 }
 
 /* ----------

@@ -213,7 +213,7 @@ gate_open(uint32 key_id, uint16 version, uint64 subject)
 	error = ask_to_read(key_id, VERB_REVEAL);
 	if (unlikely(error != SEAL_OK))
 		refuse(error, key_id, verb_name(VERB_REVEAL));
-	audit_value(AUDIT_USE_OPEN, key_id);
+	audit_value(AUDIT_USE_OPEN, key_id, subject);
 	return lend_of(key_id, version, subject, verb_name(VERB_REVEAL));
 }
 
@@ -264,7 +264,7 @@ gate_show(uint32 key_id, uint16 version, uint64 subject)
 	}
 	if (unlikely(error != SEAL_OK))
 		refuse(error, key_id, "show");
-	audit_value(AUDIT_USE_OPEN, key_id);
+	audit_value(AUDIT_USE_OPEN, key_id, subject);
 	return lend_of(key_id, version, subject, "show");
 }
 
@@ -278,7 +278,7 @@ gate_search(uint32 key_id)
 	error = ask_to_read(key_id, VERB_SEARCH | VERB_REVEAL);
 	if (unlikely(error != SEAL_OK))
 		refuse(error, key_id, verb_name(VERB_SEARCH));
-	audit_value(AUDIT_USE_SEARCH, key_id);
+	audit_value(AUDIT_USE_SEARCH, key_id, 0);
 	key = lend(key_id, 0, verb_name(VERB_SEARCH));
 	if (unlikely(sealkey_token(key) == NULL))
 		refuse(SEAL_E_NOT_SEARCHABLE, key_id, verb_name(VERB_SEARCH));

@@ -59,6 +59,8 @@ try_copy(const char *bytes, size_t len)
 static void
 full_record(AuditRecord *record)
 {
+	static const uint64 subjects[] = {1, 0, PG_UINT64_MAX};
+
 	*record = (AuditRecord)
 	{
 		.action = AUDIT_UPDATE,.outcome = "42501",.at = 842400000000000,
@@ -68,6 +70,7 @@ full_record(AuditRecord *record)
 		.relation = "public.patient",.row_key = "[1, \"a\"]",.key = "note",
 		.what = "reveal",.detail = "d",.subject = 1,
 		.values_opened = 0,.subjects_opened = -2,.rows_returned = PG_INT64_MAX,.repeated = PG_INT64_MIN,
+		.subjects = subjects,.subject_count = lengthof(subjects),
 		.has_digest = true,.digest = {1, 2, 3},
 	};
 }
@@ -94,6 +97,9 @@ require_same(const AuditRecord *one, const AuditRecord *other)
 	REQUIRE(same_text(one->detail, other->detail));
 	REQUIRE(one->values_opened == other->values_opened && one->subjects_opened == other->subjects_opened);
 	REQUIRE(one->rows_returned == other->rows_returned && one->repeated == other->repeated);
+	REQUIRE(one->subject_count == other->subject_count);
+	REQUIRE(one->subject_count == 0 ||
+			memcmp(one->subjects, other->subjects, one->subject_count * sizeof(uint64)) == 0);
 	REQUIRE(one->has_digest == other->has_digest);
 	REQUIRE(memcmp(one->digest, other->digest, AUDIT_DIGEST_BYTES) == 0);
 }

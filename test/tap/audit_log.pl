@@ -134,7 +134,7 @@ foreach my $column (split /,/, $all)
 {
 	my ($name, $type) = split / /, $column, 2;
 	my $value = $type eq 'text' ? q{'forged'} : $type eq 'text[]' ? q{'{forged}'} : $type eq 'jsonb' ? q{'{"a": [1, "x", null]}'}
-		: $type eq 'bytea' ? q{sha256('forged')} : $type eq 'uuid' ? 'gen_random_uuid()' : $type eq 'xid8' ? q{'77'}
+		: $type eq 'bytea' ? q{sha256('forged')} : $type eq 'uuid' ? 'gen_random_uuid()' : $type eq 'xid8' ? q{'77'} : $type eq 'bigint[]' ? q{'{77}'}
 		: $type =~ /^timestamp/ ? 'now()' : '424242';
 	tampered("column $name altered", "UPDATE seal.audit_entry SET $name = $value WHERE entry = 300", 300);
 	tampered("column $name emptied", "UPDATE seal.audit_entry SET $name = NULL WHERE entry = 300", 300)
