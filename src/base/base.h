@@ -31,6 +31,13 @@ typedef enum SealError
 	SEAL_E_DENIED,				/* name: key */
 	SEAL_E_NO_ACTOR,			/* name: key */
 	SEAL_E_NO_PURPOSE,			/* name: key */
+	SEAL_E_NOT_ADMITTED,		/* name: key */
+	SEAL_E_NO_GLASS,
+	SEAL_E_OWN_GLASS,
+	SEAL_E_NOT_AUDITOR,			/* name: function */
+	SEAL_E_NO_ADMISSION,
+	SEAL_E_NO_SUBJECT,			/* name: type */
+	SEAL_E_NO_SUBJECT_TYPE,		/* name: type */
 	SEAL_E_NOT_ADMIN,			/* name: function */
 	SEAL_E_UNKNOWN_KEY,			/* name: key */
 	SEAL_E_UNKNOWN_VERSION,

@@ -21,6 +21,8 @@
 #include "base/base.h"
 #include "crypto/crypto.h"
 
+#include "datatype/timestamp.h"
+
 #define KEY_LITERAL		"literal"	/* seals what has no key yet; opens in no statement by itself */
 #define KEY_AUDIT		"audit"
 #define KEY_SUBJECT		"subject"	/* wraps subjects; seals no value */
@@ -193,6 +195,42 @@ extern void sealkey_context(unsigned char context[ENVELOPE_CONTEXT_BYTES], SealK
 extern SealError subject_find(const Subject **subject, uint64 number);
 extern SealError subject_find_external(uint64 *number, const char *type, const char *external);
 extern SealError subject_make(uint64 *number, const char *type, const char *external);
+
+/* Which role may open the values of which subject: one row of seal.admission. */
+typedef struct Admission
+{
+	uint64		id;				/* random */
+	uint64		subject;
+	NameData	subject_type;
+	Oid			role;
+	Oid			granted_by;		/* the login role */
+	TimestampTz until;			/* by the clock; may be infinity */
+	bool		break_glass;
+	bool		signed_off;
+} Admission;
+
+/* State of a row of seal.admission, for the view. */
+typedef enum AdmissionState
+{
+	ADMISSION_VALID,
+	ADMISSION_OVER,
+	ADMISSION_DISMISSED,
+	ADMISSION_UNBOUND,			/* role renamed, dropped, or of another cluster */
+	ADMISSION_INVALID,			/* MAC does not fit */
+	ADMISSION_UNVERIFIED		/* no root */
+} AdmissionState;
+
+/* admission.c */
+extern uint64 admission_stamp(void);
+extern SealError admissions_of(Admission **found, int *count, Oid role);
+extern SealError admission_find(Admission *admission, uint64 id);
+extern AdmissionState admission_state(uint64 id);
+extern bool admission_is_open(Oid role);
+extern uint64 admission_write(const Admission *admission, const char *purpose, const char *reason);
+extern int	admission_dismiss(uint64 subject, Oid role);
+extern bool admission_sign_off(uint64 id, Oid by, const char *note);
+extern int	admission_rename(Oid role, const char *old_name, const char *name);
+extern int	admission_rebind(void);
 
 /* edit.c: changes of the ring, whole or not at all */
 typedef void (*RingEdit) (RingEditor *editor, void *arg);

@@ -89,9 +89,35 @@ CREATE TABLE seal.subject (
 COMMENT ON TABLE seal.subject IS
   'whom rows of protected tables are about, each with a random number and a secret wrapped by key subject; what the application calls them is sealed, and found by lookup';
 
+CREATE TABLE seal.admission (
+  id bigint PRIMARY KEY,
+  subject bigint NOT NULL,
+  subject_type name NOT NULL,
+  role regrole NOT NULL,
+  role_oid oid NOT NULL,
+  role_name name NOT NULL,
+  purpose text,
+  granted_by name NOT NULL,
+  granted_by_oid oid NOT NULL,
+  granted_at timestamptz NOT NULL,
+  until timestamptz NOT NULL,
+  dismissed_at timestamptz,
+  break_glass boolean NOT NULL,
+  reason text,
+  signed_off_by name,
+  signed_off_at timestamptz,
+  note text,
+  key_version smallint NOT NULL,
+  mac bytea NOT NULL);
+COMMENT ON TABLE seal.admission IS
+  'which role may open the values of which subject, and until when; rows are kept when they are over; a row counts only while its MAC fits and role, role_oid and role_name are one role of this cluster; reason and note are sealed under key audit';
+CREATE INDEX admission_role ON seal.admission (role_oid, subject);
+COMMENT ON INDEX seal.admission_role IS 'what a role is admitted to';
+
 SELECT pg_catalog.pg_extension_config_dump('seal.key', '');
 SELECT pg_catalog.pg_extension_config_dump('seal.key_version', '');
 SELECT pg_catalog.pg_extension_config_dump('seal.grant', '');
 SELECT pg_catalog.pg_extension_config_dump('seal.protection', '');
 SELECT pg_catalog.pg_extension_config_dump('seal.ring_head', '');
 SELECT pg_catalog.pg_extension_config_dump('seal.subject', '');
+SELECT pg_catalog.pg_extension_config_dump('seal.admission', '');

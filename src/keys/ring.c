@@ -936,6 +936,7 @@ ring_raise(SealError error, uint32 key_id)
 		case SEAL_E_KEY_CLOSED:
 		case SEAL_E_UNKNOWN_KEY:
 		case SEAL_E_DENIED:
+		case SEAL_E_NOT_ADMITTED:
 		case SEAL_E_NO_ACTOR:
 		case SEAL_E_NO_PURPOSE:
 		case SEAL_E_NOT_SEARCHABLE:

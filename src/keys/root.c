@@ -393,6 +393,7 @@ keys_init(void)
 	define_root_key_command();
 	ring_init();
 	subjects_init();
+	admissions_init();
 	if (!IsUnderPostmaster)
 	{
 		run_command();

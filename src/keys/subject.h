@@ -45,6 +45,9 @@ typedef struct OpenSubject
 	char		external[SUBJECT_ID_MAX + 1];	/* UTF-8 */
 } OpenSubject;
 
+/* admission.c */
+extern void admissions_init(void);
+
 /* subject.c */
 extern void subjects_init(void);
 extern void subjects_forget(void);
