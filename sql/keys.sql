@@ -36,7 +36,13 @@ SELECT * FROM seal.grants WHERE key LIKE 'keys\_%' ORDER BY key;
 SELECT seal.grant_key('keys_nir', 'regress_keys_writer', '{seal,read}');
 SELECT seal.grant_key('keys_none', 'regress_keys_writer', '{seal}');
 SELECT seal.grant_key('literal', 'regress_keys_writer', '{seal}');
+-- a role's verbs on a key have one scope: it changes when all are named
 SELECT seal.grant_key('keys_nir', 'regress_keys_writer', '{seal}', 'admitted');
+SELECT seal.grant_key('keys_nir', 'regress_keys_writer', '{seal,search}', 'admitted');
+SELECT verbs, scope FROM seal.grants WHERE key = 'keys_nir';
+SELECT seal.grant_key('keys_nir', 'regress_keys_writer', '{search}');
+SELECT seal.grant_key('keys_nir', 'regress_keys_writer', '{search,seal}');
+SELECT verbs, scope FROM seal.grants WHERE key = 'keys_nir';
 SELECT seal.grant_key('keys_nir', 'regress_keys_writer', '{seal}', 'some');
 
 -- revoke_key: the verbs named, or all of them

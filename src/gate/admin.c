@@ -42,16 +42,23 @@ admin_init(void)
 							   NULL, NULL, NULL);
 }
 
-/* admin_require: 42501 unless the current role administers the ring. */
-void
-admin_require(const char *function)
+/* admin_is: does the current role administer the ring? */
+bool
+admin_is(void)
 {
 	Oid			role;
 
 	if (superuser())
-		return;
+		return true;
 	role = admin_role[0] != '\0' ? get_role_oid(admin_role, true) : InvalidOid;
-	if (OidIsValid(role) && is_member_of_role_nosuper(GetUserId(), role))
+	return OidIsValid(role) && is_member_of_role_nosuper(GetUserId(), role);
+}
+
+/* admin_require: 42501 unless the current role administers the ring. */
+void
+admin_require(const char *function)
+{
+	if (admin_is())
 		return;
 	gate_note(&(GateEvent) {
 		.action = "refuse",.what = function,.sqlstate = error_sqlstate(SEAL_E_NOT_ADMIN)

@@ -16,6 +16,8 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 
+#define ANY_SUBJECT		PG_UINT64_MAX	/* no subject has this number */
+
 /* gate_init: open the room. */
 void
 gate_init(void)
@@ -24,6 +26,8 @@ gate_init(void)
 	roles_init();
 	settings_init();
 	admin_init();
+	admitted_init();
+	admit_init();
 }
 
 /* verb_name: the verb as grant_key() takes it. */
@@ -35,9 +39,9 @@ verb_name(int verb)
 	return verb & VERB_SEAL ? "seal" : "reveal";
 }
 
-/* note_refusal: tell that a key was refused. */
+/* note_refusal: tell that a key was refused, for values of a subject or of nobody. */
 static void
-note_refusal(uint32 key_id, const char *what, SealError error)
+note_refusal(uint32 key_id, const char *what, SealError error, uint64 subject)
 {
 	const RingKey *key = ring_key_by_id(key_id);
 
@@ -45,27 +49,35 @@ note_refusal(uint32 key_id, const char *what, SealError error)
 		.action = "refuse",
 		.what = what,
 		.key = key != NULL ? pstrdup(NameStr(key->name)) : NULL,
-		.sqlstate = error_sqlstate(error)
+		.sqlstate = error_sqlstate(error),
+		.subject = subject
 	});
 }
 
-/* refuse: note and raise. */
+/* refuse_for: note and raise. */
 static void
-refuse(SealError error, uint32 key_id, const char *what)
+refuse_for(SealError error, uint32 key_id, const char *what, uint64 subject)
 {
-	note_refusal(key_id, what, error);
+	note_refusal(key_id, what, error, subject);
 	ring_raise(error, key_id);
 }
 
+/* refuse: the same for nobody's values. */
+static void
+refuse(SealError error, uint32 key_id, const char *what)
+{
+	refuse_for(error, key_id, what, 0);
+}
+
 /*
- * follow_changes
+ * gate_follow_changes
  *		Take note of other sessions' changes at the first key of each statement.
  *
  * PostgreSQL itself does so when it takes a new lock.  A statement that runs
  * again in an open transaction, and a FETCH, take none.
  */
-static inline void
-follow_changes(void)
+void
+gate_follow_changes(void)
 {
 	static TimestampTz seen = 0;
 
@@ -76,47 +88,47 @@ follow_changes(void)
 	}
 }
 
+/* refusal: of a key that is there, why it is not lent. */
+static SealError
+refusal(uint32 key_id, int verbs, uint64 subject)
+{
+	const RingKey *key = ring_key_by_id(key_id);
+
+	if (key == NULL || key->dropped)
+		return SEAL_E_UNKNOWN_KEY;
+	return subject != 0 && rights_hold_somehow(key_id, verbs) ? SEAL_E_NOT_ADMITTED : SEAL_E_DENIED;
+}
+
 /*
  * ask
  *		May the current role use this key for any of these verbs?
+ *
+ *	subject		for values of a subject; 0: for nobody's, which needs scope all;
+ *				ANY_SUBJECT: where nobody's value is opened, either scope will do
  *
  * SEAL_OK or the reason why not.  Looking up roles can bring news of a change of
  * the ring; an answer counts only about the ring that was verified.
  */
 static SealError
-ask(uint32 key_id, int verbs)
+ask(uint32 key_id, int verbs, uint64 subject)
 {
 	SealError	error;
-	const RingKey *key;
 	uint64		stamp;
 	bool		held;
 
-	follow_changes();
+	gate_follow_changes();
 	do
 	{
 		error = ring_verify();
 		if (unlikely(error != SEAL_OK))
 			return error;
 		stamp = ring_stamp();
-		held = rights_hold(key_id, verbs);
+		held = subject == ANY_SUBJECT ? rights_hold_somehow(key_id, verbs) :
+			rights_hold_for(key_id, verbs, subject);
 	} while (unlikely(stamp != ring_stamp()));
 	if (held)
 		return SEAL_OK;
-	key = ring_key_by_id(key_id);
-	return key == NULL || key->dropped ? SEAL_E_UNKNOWN_KEY : SEAL_E_DENIED;
-}
-
-/* lend_of: the secrets of a subject, or raise why not. */
-static SealKey *
-lend_of(uint32 key_id, uint16 version, uint64 subject, const char *what)
-{
-	SealKey    *key;
-	SealError	error = subject == 0 ? secrets_lend(&key, key_id, version)
-		: secrets_lend_subject(&key, key_id, version, subject);
-
-	if (unlikely(error != SEAL_OK))
-		refuse(error, key_id, what);
-	return key;
+	return refusal(key_id, verbs, subject);
 }
 
 /* takes_purpose: does a key take this purpose, or need none? */
@@ -137,9 +149,9 @@ takes_purpose(const RingKey *key, const char *purpose)
  *		client say for whom and why, where the key wants to know?
  */
 static SealError
-ask_to_read(uint32 key_id, int verbs)
+ask_to_read(uint32 key_id, int verbs, uint64 subject)
 {
-	SealError	error = ask(key_id, verbs);
+	SealError	error = ask(key_id, verbs, subject);
 	const RingKey *key;
 
 	if (error != SEAL_OK || likely(!rights_demand(key_id)))
@@ -150,16 +162,24 @@ ask_to_read(uint32 key_id, int verbs)
 	return takes_purpose(key, audit_claim(CLAIM_PURPOSE)) ? SEAL_OK : SEAL_E_NO_PURPOSE;
 }
 
+/* lend_for: the secrets of a subject, or raise why not; 0: those of nobody's values. */
+static SealKey *
+lend_for(uint32 key_id, uint16 version, const char *what, uint64 subject)
+{
+	SealKey    *key;
+	SealError	error = subject != 0 ? secrets_lend_subject(&key, key_id, version, subject) :
+	secrets_lend(&key, key_id, version);
+
+	if (unlikely(error != SEAL_OK))
+		refuse_for(error, key_id, what, subject);
+	return key;
+}
+
 /* lend: the secrets, or raise why not. */
 static SealKey *
 lend(uint32 key_id, uint16 version, const char *what)
 {
-	SealKey    *key;
-	SealError	error = secrets_lend(&key, key_id, version);
-
-	if (unlikely(error != SEAL_OK))
-		refuse(error, key_id, what);
-	return key;
+	return lend_for(key_id, version, what, 0);
 }
 
 /*
@@ -177,7 +197,7 @@ refuse_restricted(uint32 key_id, const char *what)
 SealKey *
 gate_seal(uint32 key_id)
 {
-	SealError	error = ask(key_id, VERB_SEAL);
+	SealError	error = ask(key_id, VERB_SEAL, ANY_SUBJECT);
 
 	if (unlikely(error != SEAL_OK))
 		refuse(error, key_id, verb_name(VERB_SEAL));
@@ -187,21 +207,23 @@ gate_seal(uint32 key_id)
 SealKey *
 gate_seal_subject(uint32 key_id, uint64 subject)
 {
-	SealError	error = ask(key_id, VERB_SEAL);
+	SealError	error = ask(key_id, VERB_SEAL, subject);
 
 	if (unlikely(error != SEAL_OK))
-		refuse(error, key_id, verb_name(VERB_SEAL));
-	return lend_of(key_id, 0, subject, verb_name(VERB_SEAL));
+		refuse_for(error, key_id, verb_name(VERB_SEAL), subject);
+	return lend_for(key_id, 0, verb_name(VERB_SEAL), subject);
 }
 
 SealKey *
 gate_reseal_open(uint32 key_id, uint16 version, uint64 subject)
 {
-	SealError	error = ask(key_id, VERB_SEAL);
+	SealError	error;
 
+	refuse_restricted(key_id, verb_name(VERB_SEAL));
+	error = ask(key_id, VERB_SEAL, subject != 0 ? subject : ANY_SUBJECT);
 	if (unlikely(error != SEAL_OK))
-		refuse(error, key_id, verb_name(VERB_SEAL));
-	return lend_of(key_id, version, subject, verb_name(VERB_SEAL));
+		refuse_for(error, key_id, verb_name(VERB_SEAL), subject);
+	return lend_for(key_id, version, verb_name(VERB_SEAL), subject);
 }
 
 SealKey *
@@ -210,11 +232,11 @@ gate_open(uint32 key_id, uint16 version, uint64 subject)
 	SealError	error;
 
 	refuse_restricted(key_id, verb_name(VERB_REVEAL));
-	error = ask_to_read(key_id, VERB_REVEAL);
+	error = ask_to_read(key_id, VERB_REVEAL, subject);
 	if (unlikely(error != SEAL_OK))
-		refuse(error, key_id, verb_name(VERB_REVEAL));
+		refuse_for(error, key_id, verb_name(VERB_REVEAL), subject);
 	audit_value(AUDIT_USE_OPEN, key_id, subject);
-	return lend_of(key_id, version, subject, verb_name(VERB_REVEAL));
+	return lend_for(key_id, version, verb_name(VERB_REVEAL), subject);
 }
 
 /*
@@ -255,17 +277,17 @@ gate_show(uint32 key_id, uint16 version, uint64 subject)
 	SealError	error;
 
 	refuse_restricted(key_id, "show");
-	error = ask_to_read(key_id, VERB_REVEAL);
-	if (unlikely(error == SEAL_E_DENIED))
+	error = ask_to_read(key_id, VERB_REVEAL, subject);
+	if (unlikely(error == SEAL_E_DENIED || error == SEAL_E_NOT_ADMITTED))
 	{
 		if (first_refusal(key_id))
-			note_refusal(key_id, "show", error);
+			note_refusal(key_id, "show", error, subject);
 		return NULL;
 	}
 	if (unlikely(error != SEAL_OK))
-		refuse(error, key_id, "show");
+		refuse_for(error, key_id, "show", subject);
 	audit_value(AUDIT_USE_OPEN, key_id, subject);
-	return lend_of(key_id, version, subject, "show");
+	return lend_for(key_id, version, "show", subject);
 }
 
 SealKey *
@@ -275,7 +297,7 @@ gate_search(uint32 key_id)
 	SealError	error;
 
 	refuse_restricted(key_id, verb_name(VERB_SEARCH));
-	error = ask_to_read(key_id, VERB_SEARCH | VERB_REVEAL);
+	error = ask_to_read(key_id, VERB_SEARCH | VERB_REVEAL, ANY_SUBJECT);
 	if (unlikely(error != SEAL_OK))
 		refuse(error, key_id, verb_name(VERB_SEARCH));
 	audit_value(AUDIT_USE_SEARCH, key_id, 0);

@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "keys/keys.h"
+#include "nodes/pg_list.h"
 
 /* What is told to gate_note(). */
 typedef struct GateEvent
@@ -21,28 +22,43 @@ typedef struct GateEvent
 	const char *key;			/* key name or NULL */
 	const char *detail;			/* never a value; or NULL */
 	int			sqlstate;		/* of a refusal, else 0 */
+	uint64		subject;		/* 0: none */
 	bool		regardless;		/* happens even when no record of it can be stored */
 } GateEvent;
 
 extern void gate_init(void);
 extern void gate_note(const GateEvent *event);
 
-/* Active version of a key, for sealing; needs verb seal.  42501, 42704, 55000. */
+/*
+ * Active version of a key, for sealing; needs verb seal, of either scope: a value
+ * that is sealed for nobody yet tells nothing of anybody.  42501, 42704, 55000.
+ */
 extern SealKey *gate_seal(uint32 key_id);
 
-/* A version of a key, for opening a value; needs verb reveal.  42501, 55000, XX001. */
+/* The same for a subject: scope all, or admitted to it. */
+extern SealKey *gate_seal_subject(uint32 key_id, uint64 subject);
+
+/*
+ * A version of a key, for opening a value that is sealed again at once, for the
+ * same subject or another; subject 0: nobody's.  Needs what sealing needs, and is
+ * not recorded: what is opened goes nowhere.  42501, 55000, XX001.
+ */
+extern SealKey *gate_reseal_open(uint32 key_id, uint16 version, uint64 subject);
+
+/*
+ * A version of a key, for opening a value of a subject; needs verb reveal, of
+ * scope all or while admitted to the subject; for 0, nobody's value, of scope
+ * all.  42501, 55000, XX001.
+ */
 extern SealKey *gate_open(uint32 key_id, uint16 version, uint64 subject);
 
 /* As gate_open(), but NULL without the right: one record per statement and key. */
 extern SealKey *gate_show(uint32 key_id, uint16 version, uint64 subject);
 
-/* As gate_seal(), for a value of a subject. */
-extern SealKey *gate_seal_subject(uint32 key_id, uint64 subject);
-
-/* To seal a value again at once: verb seal is asked, and nothing is recorded as open. */
-extern SealKey *gate_reseal_open(uint32 key_id, uint16 version, uint64 subject);
-
-/* Active version of a key, for its token key; needs verb search or reveal.  42501, 55000, 0A000. */
+/*
+ * Active version of a key, for its token key; needs verb search or reveal, of
+ * either scope: a token finds among the rows that are seen.  42501, 55000, 0A000.
+ */
 extern SealKey *gate_search(uint32 key_id);
 
 /*
@@ -52,6 +68,10 @@ extern SealKey *gate_search(uint32 key_id);
 extern SealKey *gate_literal_seal(void);
 extern SealKey *gate_literal_open(uint16 version);
 extern uint32 gate_literal_id(void);
+
+/* Rows of a protected table: see admitted.c. */
+extern bool gate_sees_all(Oid relation);
+extern List *gate_admitted(const char *subject_type);
 
 /* Active version of key audit, for what the log keeps of plain columns.  Who is watched needs no right for it. */
 extern SealKey *gate_audit_seal(void);

@@ -22,7 +22,7 @@ COMMENT ON FUNCTION seal.drop_key(text) IS
 CREATE FUNCTION seal.grant_key(key text, role regrole, verbs text[], scope text DEFAULT 'all') RETURNS void
   AS 'MODULE_PATHNAME', 'pgseal_grant_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION seal.grant_key(text, regrole, text[], text) IS
-  'gives a role verbs on a key: seal (write; on a searchable key also compare with what was written), search (compare for equality), reveal (open, and search); verbs add up; 22023, 42501, 42704, 55000';
+  'gives a role verbs on a key: seal (write; on a searchable key also compare with what was written), search (compare for equality), reveal (open, and search); verbs add up; scope: all, or admitted for the values of subjects that the role is admitted to, which is one for all verbs of a role on a key; 22023, 42501, 42704, 55000';
 
 CREATE FUNCTION seal.revoke_key(key text, role regrole, verbs text[] DEFAULT NULL) RETURNS void
   AS 'MODULE_PATHNAME', 'pgseal_revoke_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -42,7 +42,7 @@ COMMENT ON FUNCTION seal.accept_ring() IS
 CREATE FUNCTION seal.rebind_grants() RETURNS integer
   AS 'MODULE_PATHNAME', 'pgseal_rebind_grants' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION seal.rebind_grants() IS
-  'binds grants to the roles that have their names in this cluster, after a restore; returns how many; 42501, 55000';
+  'binds grants, and admissions that are not over, to the roles that have their names in this cluster, after a restore; returns how many; 42501, 55000';
 
 CREATE FUNCTION seal.export_ring() RETURNS text
   AS 'MODULE_PATHNAME', 'pgseal_export_ring' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -68,7 +68,7 @@ DO $$
 DECLARE
   ring_table text;
 BEGIN
-  FOREACH ring_table IN ARRAY '{key,key_version,grant,protection,ring_head,subject}'::text[] LOOP
+  FOREACH ring_table IN ARRAY '{key,key_version,grant,protection,ring_head,subject,admission}'::text[] LOOP
     EXECUTE format('CREATE TRIGGER ring_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON seal.%I
       FOR EACH STATEMENT EXECUTE FUNCTION seal.ring_changed()', ring_table);
     EXECUTE format('ALTER TABLE seal.%I ENABLE ALWAYS TRIGGER ring_changed', ring_table);
@@ -76,6 +76,60 @@ BEGIN
       'tells every backend of a change by hand, and notes it');
   END LOOP;
 END $$;
+
+CREATE FUNCTION seal.sees_all(relation regclass) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'pgseal_sees_all' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION seal.sees_all(regclass) IS
+  'whether the current role sees all rows of a protected table: it has a verb of scope all on a key of it; 55000';
+
+CREATE FUNCTION seal.admitted(subject_type text, subject anyelement) RETURNS anyarray
+  AS 'MODULE_PATHNAME', 'pgseal_admitted' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION seal.admitted(text, anyelement) IS
+  'ids of the subjects of a type that the current role is admitted to, as of the begin of the statement, in the type of the second argument, which may be null; 22004, 42804, 55000';
+
+CREATE FUNCTION seal.admit(subject_type text, subject text, role regrole, purpose text, until timestamptz) RETURNS void
+  AS 'MODULE_PATHNAME', 'pgseal_admit' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.admit(text, text, regrole, text, timestamptz) IS
+  'admits a role, for a purpose (a code of HL7 PurposeOfUse), to the values of a subject, until a time, which may be infinity: its rights of scope admitted count for them; 22004, 22023, 42501, 42704, 55000';
+
+CREATE FUNCTION seal.dismiss(subject_type text, subject text, role regrole) RETURNS integer
+  AS 'MODULE_PATHNAME', 'pgseal_dismiss' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.dismiss(text, text, regrole) IS
+  'ends what a role is admitted to of a subject, a broken glass too, and returns how many admissions that were; effective at the next statement everywhere; 22004, 42501, 42704, 55000';
+
+CREATE FUNCTION seal.break_glass(subject_type text, subject text, reason text, duration interval) RETURNS timestamptz
+  AS 'MODULE_PATHNAME', 'pgseal_break_glass' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.break_glass(text, text, text, interval) IS
+  'in an emergency: admits the current role, which must have a right of scope admitted, to the values of a subject, for a time up to seal.break_glass_max, and returns its end; counts from its commit on; recorded, in the server log, told by NOTIFY seal_alert, and listed in seal.break_glass_review; 22004, 22023, 25006, 42501, 42704, 53100, 55000, 58030';
+
+CREATE FUNCTION seal.sign_off(admission bigint, note text DEFAULT NULL) RETURNS void
+  AS 'MODULE_PATHNAME', 'pgseal_sign_off' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.sign_off(bigint, text) IS
+  'says that somebody else than who broke a glass has looked at it; for administrators and those with the verb reveal on key audit; the note is sealed; 22004, 42501, 42704, 55000';
+
+CREATE FUNCTION seal.admission_state(admission bigint) RETURNS text
+  AS 'MODULE_PATHNAME', 'pgseal_admission_state' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION seal.admission_state(bigint) IS
+  'what a row of seal.admission is worth: valid, over, dismissed, unbound (role renamed or of another cluster), not valid (altered), not verified (no root key)';
+
+CREATE FUNCTION seal.subject_number(subject_type text, subject text) RETURNS bigint
+  AS 'MODULE_PATHNAME', 'pgseal_subject_number' LANGUAGE C STABLE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.subject_number(text, text) IS
+  'number of a subject, as records name it; for administrators and those with the verb reveal on key audit; 22004, 42501, 42704, 55000';
+
+CREATE VIEW seal.admissions WITH (security_barrier) AS
+  SELECT subject_type, subject, role, purpose, granted_by, granted_at, until, dismissed_at, break_glass,
+    seal.admission_state(id) AS state
+  FROM seal.admission;
+COMMENT ON VIEW seal.admissions IS
+  'who is, or was, admitted to which subject; only rows in state valid give anything';
+
+CREATE FUNCTION seal.access_report(subject_type text, subject text)
+  RETURNS TABLE (at timestamptz, action text, outcome text, purpose text, login_role text, role text, actor text, categories text[])
+  AS 'MODULE_PATHNAME', 'pgseal_access_report' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION seal.access_report(text, text) IS
+  'who opened values of a subject, was refused, admitted or wrote them, one line a statement, as far as the log has taken it in; categories: keys of the values; asking is recorded; 22004, 42704, 55000';
+REVOKE EXECUTE ON FUNCTION seal.access_report(text, text) FROM PUBLIC;
 
 CREATE FUNCTION seal.key_of_type(type oid, typmod integer) RETURNS integer
   AS 'MODULE_PATHNAME', 'pgseal_key_of_type' LANGUAGE C STABLE STRICT PARALLEL SAFE;
@@ -105,5 +159,13 @@ CREATE VIEW seal.grants AS
   WHERE g.verbs <> '{}' AND NOT k.dropped;
 COMMENT ON VIEW seal.grants IS
   'rights of roles on keys; only rows in state valid give anything';
+
+CREATE VIEW seal.break_glass_review AS
+  SELECT id AS admission, subject_type, subject, role, granted_by AS broken_by, granted_at AS broken_at, until, dismissed_at,
+    purpose, reason, signed_off_by, signed_off_at, note, seal.admission_state(id) AS state
+  FROM seal.admission
+  WHERE break_glass;
+COMMENT ON VIEW seal.break_glass_review IS
+  'broken glasses, signed off or not; reason and note are envelopes: seal.reveal(reason::sealed_text) opens them, with the verb reveal on key audit';
 
 GRANT SELECT ON seal.keys, seal.grants TO PUBLIC;

@@ -114,6 +114,23 @@ write_grant(RingEditor *editor, RingRow *row, uint32 key_id, const RightsChange 
 	ring_write(editor, row);
 }
 
+/*
+ * check_scope
+ *		Verbs of a role on a key have one scope.
+ *
+ * It changes only for all of them: or who gives the verb seal, without a word of
+ * scope, would widen a right to open that was given for some subjects.
+ */
+static void
+check_scope(const RightsChange *change, int held, const char *scope)
+{
+	if (strcmp(scope, change->scope) != 0 && (held & ~change->verbs) != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("role \"%s\" holds verbs of scope %s on key \"%s\"", change->role_name, scope, change->key),
+						errdetail("It holds %s.", verbs_text(held)),
+						errhint("Name all of them to change the scope, or give the other scope to another role.")));
+}
+
 /* grant_key: an edit; verbs add up. */
 static void
 grant_key(RingEditor *editor, void *arg)
@@ -128,7 +145,12 @@ grant_key(RingEditor *editor, void *arg)
 						errmsg("key \"%s\" cannot be granted", change->key),
 						errhint("It seals what a statement spells out, and opens for nobody.")));
 	if (ring_find_grant(&row, key_id, change->role_name))
-		verbs |= current_verbs(&row, key_id, change->role_name);
+	{
+		int			held = current_verbs(&row, key_id, change->role_name);
+
+		check_scope(change, held, TextDatumGetCString(row.values[GRANT_SCOPE]));
+		verbs |= held;
+	}
 	else
 		ring_start_row(&row, RING_GRANT);
 	write_grant(editor, &row, key_id, change, verbs);
@@ -165,7 +187,7 @@ read_change(RightsChange *change, FunctionCallInfo fcinfo)
 						errmsg("role with OID %u does not exist", change->role)));
 }
 
-/* read_scope: all; admitted needs subjects, which this version does not have. */
+/* read_scope: all, or admitted. */
 static const char *
 read_scope(FunctionCallInfo fcinfo)
 {
@@ -176,9 +198,7 @@ read_scope(FunctionCallInfo fcinfo)
 	if (strcmp(scope, SCOPE_ALL) == 0)
 		return SCOPE_ALL;
 	if (strcmp(scope, SCOPE_ADMITTED) == 0)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("scope \"%s\" is not supported by this version", scope),
-						errhint("Use scope \"%s\".", SCOPE_ALL)));
+		return SCOPE_ADMITTED;
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("unknown scope \"%s\"", scope),
 					errhint("Scopes are %s and %s.", SCOPE_ALL, SCOPE_ADMITTED)));
@@ -196,7 +216,7 @@ pgseal_grant_key(PG_FUNCTION_ARGS)
 	change.scope = read_scope(fcinfo);
 	ring_change(grant_key, &change);
 	admin_note("grant", "grant", change.key,
-				psprintf("to=%s verbs=%s", change.role_name, verbs_text(change.verbs)));
+				psprintf("to=%s verbs=%s scope=%s", change.role_name, verbs_text(change.verbs), change.scope));
 	PG_RETURN_VOID();
 }
 
@@ -255,6 +275,7 @@ pgseal_rebind_grants(PG_FUNCTION_ARGS)
 
 	admin_require("seal.rebind_grants");
 	ring_change(rebind_grants, &rebound);
+	rebound += admission_rebind();
 	admin_note("admin", "rebind_grants", NULL, psprintf("rebound=%d", rebound));
 	PG_RETURN_INT32(rebound);
 }

@@ -203,7 +203,7 @@ pgseal_rotate_key(PG_FUNCTION_ARGS)
 }
 
 /* key_of_type: key of a sealed type, or of a domain over one; -1 for any other type. */
-static int32
+int32
 key_of_type(Oid type, int32 typmod)
 {
 	Oid			typmodin;

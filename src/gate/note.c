@@ -51,6 +51,7 @@ write_record(const GateEvent *event)
 		.key = event->key,
 		.what = event->what,
 		.detail = audit_text(event->detail),
+		.subject = event->subject,
 	};
 	const RingKey *key;
 

@@ -20,10 +20,19 @@
 
 #define ANSWER_SLOTS	16		/* power of 2 */
 
+/* Verbs by their scope. */
+typedef struct Verbs
+{
+	int			all;
+	int			admitted;		/* for subjects that the closure is admitted to */
+} Verbs;
+
 typedef struct Answer
 {
 	uint32		key_id;			/* 0: empty */
-	int			verbs;
+	int			verbs;			/* for everything */
+	Verbs		role;			/* what these come from */
+	Verbs		login;			/* all, when the login role is not asked */
 	bool		demands;		/* an actor or a purpose */
 } Answer;
 
@@ -36,6 +45,7 @@ static List *role_closure = NIL;
 static List *login_closure = NIL;
 static Answer answers[ANSWER_SLOTS];
 static uint64 memberships_changed = 0;	/* times */
+static uint64 stamp_given = 0;	/* of the answers */
 
 /* forget_answers: syscache callback; a membership changed. */
 static void
@@ -119,6 +129,7 @@ ask_about(Oid role, Oid login, uint64 stamp)
 	uint64		before;
 
 	asked_role = InvalidOid;	/* an error leaves no answer behind */
+	stamp_given++;
 	memset(answers, 0, sizeof(answers));
 	do
 	{
@@ -134,18 +145,21 @@ ask_about(Oid role, Oid login, uint64 stamp)
 }
 
 /* verbs_of: what the grants give to any role of a closure. */
-static int
+static Verbs
 verbs_of(const List *closure, uint32 key_id)
 {
 	int			count;
 	const RingGrant *grants = ring_grants(&count);
-	int			verbs = 0;
+	Verbs		verbs = {0, 0};
 
 	for (int i = 0; i < count; i++)
 	{
-		if (grants[i].key_id == key_id && !grants[i].admitted_only &&
-			list_member_oid(closure, grants[i].role))
-			verbs |= grants[i].verbs;
+		if (grants[i].key_id != key_id || !list_member_oid(closure, grants[i].role))
+			continue;
+		if (grants[i].admitted_only)
+			verbs.admitted |= grants[i].verbs;
+		else
+			verbs.all |= grants[i].verbs;
 	}
 	return verbs;
 }
@@ -168,29 +182,130 @@ rights_demand(uint32 key_id)
 	return answer->key_id == key_id ? answer->demands : demands(key_id);
 }
 
-/*
- * rights_hold
- *		Does the current role hold any of these verbs on a key?
- *
- * The ring must be verified; an unverified one has no grants.
- */
-bool
-rights_hold(uint32 key_id, int verbs)
+/* rights_refresh: closures of the roles of now.  The ring must be verified; an unverified one has no grants. */
+void
+rights_refresh(void)
 {
-	Answer	   *answer = &answers[key_id & (ANSWER_SLOTS - 1)];
 	Oid			role = GetUserId();
 	Oid			login = GetAuthenticatedUserId();
 	uint64		stamp = ring_stamp();
 
 	if (unlikely(role != asked_role || login != asked_login || stamp != asked_stamp))
 		ask_about(role, login, stamp);
+}
+
+/* rights_stamp: another number for other closures, and for another ring; after rights_refresh(). */
+uint64
+rights_stamp(void)
+{
+	return asked_role != InvalidOid ? stamp_given : 0;
+}
+
+/* rights_role_closure: the current role and those whose rights reach it. */
+const List *
+rights_role_closure(void)
+{
+	return role_closure;
+}
+
+/* rights_login_closure: the same of the login role, NIL when it is not asked. */
+const List *
+rights_login_closure(void)
+{
+	return login_counts ? login_closure : NIL;
+}
+
+/* answer_of: what is held on a key. */
+static inline const Answer *
+answer_of(uint32 key_id)
+{
+	Answer	   *answer = &answers[key_id & (ANSWER_SLOTS - 1)];
+
+	rights_refresh();
 	if (unlikely(answer->key_id != key_id))
 	{
-		answer->verbs = verbs_of(role_closure, key_id);
-		if (login_counts)
-			answer->verbs &= verbs_of(login_closure, key_id);
+		answer->role = verbs_of(role_closure, key_id);
+		answer->login = login_counts ? verbs_of(login_closure, key_id) : (Verbs) {VERB_ALL, 0};
+		answer->verbs = answer->role.all & answer->login.all;
 		answer->demands = demands(key_id);
 		answer->key_id = key_id;
 	}
-	return (answer->verbs & verbs) != 0;
+	return answer;
+}
+
+/*
+ * rights_hold
+ *		Does the current role hold any of these verbs on a key, for everything?
+ *
+ * The ring must be verified; an unverified one has no grants.
+ */
+bool
+rights_hold(uint32 key_id, int verbs)
+{
+	return (answer_of(key_id)->verbs & verbs) != 0;
+}
+
+/* somehow: the verbs of either scope. */
+static int
+somehow(const Answer *answer)
+{
+	return (answer->role.all | answer->role.admitted) & (answer->login.all | answer->login.admitted);
+}
+
+/* rights_hold_somehow: the same, be it for some subjects only. */
+bool
+rights_hold_somehow(uint32 key_id, int verbs)
+{
+	return (somehow(answer_of(key_id)) & verbs) != 0;
+}
+
+/*
+ * rights_hold_for
+ *		The same, for a subject; 0 is nobody.
+ *
+ * Raises what the ring says of admissions.
+ */
+bool
+rights_hold_for(uint32 key_id, int verbs, uint64 subject)
+{
+	const Answer *answer = answer_of(key_id);
+	Answer		held;
+	int			role;
+	int			login;
+
+	if (likely((answer->verbs & verbs) != 0))
+		return true;
+	held = *answer;				/* reading admissions may bring news */
+	if ((somehow(&held) & verbs) == 0)
+		return false;
+	role = held.role.all;
+	login = held.login.all;
+	if ((role & verbs) == 0 && admitted_role(subject))
+		role |= held.role.admitted;
+	if ((login & verbs) == 0 && admitted_login(subject))
+		login |= held.login.admitted;
+	return (role & login & verbs) != 0;
+}
+
+/* holds_admitted: has any role of a closure a verb of scope admitted, on any key? */
+static bool
+holds_admitted(const List *closure)
+{
+	int			count;
+	const RingGrant *grants = ring_grants(&count);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (grants[i].admitted_only && grants[i].verbs != 0 && list_member_oid(closure, grants[i].role))
+			return true;
+	}
+	return false;
+}
+
+/* rights_hold_admitted: has the current role any right that admissions widen? */
+bool
+rights_hold_admitted(void)
+{
+	rights_refresh();
+	return holds_admitted(role_closure) && (!login_counts || holds_admitted(login_closure));
 }

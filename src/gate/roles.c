@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  * roles.c
- *		Grants follow their roles: a rename is carried over, a drop refused, a
- *		membership noted.
+ *		Grants and admissions follow their roles: a rename is carried over, a drop
+ *		refused, a membership noted.
  *
- * Floor 3.  A grant names its role twice, by OID and by name, both under the
- * MAC.  Only the ring of the current database can be kept in step; elsewhere
- * the grant is unbound until seal.rebind_grants().
+ * Floor 3.  They name their role twice, by OID and by name, both under the MAC.
+ * Only those of the current database can be kept in step; elsewhere they are
+ * unbound until seal.rebind_grants().
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -123,13 +123,19 @@ role_altered(Oid role)
 {
 	Rename		rename = {.role = role};
 	const char *old_name = GetUserNameFromId(role, true);
+	bool		granted;
 
 	if (old_name == NULL || !read_new_name(&rename.name, role) ||
 		strcmp(old_name, NameStr(rename.name)) == 0)
 		return;
-	if (ring_verify() != SEAL_OK || !has_grant(role))
+	if (ring_verify() != SEAL_OK)
 		return;
+	granted = has_grant(role);
 	namestrcpy(&rename.old_name, old_name);
+	if (admission_is_open(role))
+		(void) admission_rename(role, old_name, NameStr(rename.name));
+	if (!granted)
+		return;
 	ring_change(rename_grants, &rename);
 	gate_note(&(GateEvent) {
 		.action = "grant",.what = "rename_role",.detail = psprintf("to=%s", NameStr(rename.name))
@@ -158,7 +164,14 @@ keys_of(Oid role)
 static void
 role_dropped(Oid role)
 {
-	if (ring_verify() != SEAL_OK || !has_grant(role))
+	if (ring_verify() != SEAL_OK)
+		return;
+	if (admission_is_open(role))
+		ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+						errmsg("role \"%s\" cannot be dropped because it is admitted to subjects",
+							   GetUserNameFromId(role, false)),
+						errhint("Dismiss it with seal.dismiss() first, or wait until its admissions are over.")));
+	if (!has_grant(role))
 		return;
 	ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 					errmsg("role \"%s\" cannot be dropped because it has rights on keys",

@@ -210,8 +210,8 @@ SELECT throws_ok($$ SELECT seal.reveal(note) FROM patient; SELECT seal.reveal(ni
 
 -- Administration -----------------------------------------------------------
 
-SELECT throws_ok($$ SELECT seal.grant_key('nir', 'lab_app', '{reveal}', 'admitted') $$, '0A000',
-  'scope "admitted" is not supported by this version', 'scope admitted is not in this version');
+SELECT throws_ok($$ SELECT seal.grant_key('nir', 'lab_app', '{reveal}', 'admitted') $$, '22023',
+  'role "lab_app" holds verbs of scope all on key "nir"', 'verbs have one scope: it changes for all of them');
 SELECT throws_ok($$ SELECT seal.grant_key('nir', 'lab_app', '{reveal}', 'some') $$, '22023',
   'unknown scope "some"', 'any other scope is unknown');
 SELECT throws_ok($$ SELECT seal.grant_key('nir', 'lab_app', '{reveal,erase}') $$, '22023',
@@ -238,10 +238,11 @@ SELECT throws_ok(format('SELECT seal.%s', call), '42501', format('permission den
     format('who is no administrator may not call %s', call))
   FROM unnest(ARRAY[$$create_key('mine')$$, $$rotate_key('nir')$$, $$drop_key('nir')$$,
     $$grant_key('nir', 'lab_owner', '{reveal}')$$, $$revoke_key('nir', 'lab_app')$$, 'rotate_root()', 'accept_ring()',
-    'rebind_grants()', 'export_ring()', $$import_ring('x')$$]) AS calls(call);
+    'rebind_grants()', 'export_ring()', $$import_ring('x')$$, $$admit('patient', '1', 'lab_owner', 'TREAT', 'infinity')$$,
+    $$dismiss('patient', '1', 'lab_app')$$, 'sign_off(1)', $$subject_number('patient', '1')$$]) AS calls(call);
 RESET ROLE;
 SELECT table_privs_are('seal', t, 'lab_app', '{}', format('seal.%s is closed to applications', t))
-  FROM unnest('{key,key_version,grant,ring_head}'::name[]) t;
+  FROM unnest('{key,key_version,grant,protection,ring_head,subject,admission}'::name[]) t;
 SELECT table_privs_are('seal', v, 'lab_app', '{SELECT}', format('seal.%s is open to applications', v))
   FROM unnest('{keys,grants}'::name[]) v;
 
