@@ -274,7 +274,7 @@ static const ErrorRow error_table[SEAL_E_COUNT] = {
 		gettext_noop("type of column \"%s\" cannot be changed so while its table is protected"),
 	gettext_noop("Sealed values are bound to the subject and the primary key as they are. End the protection with seal.unprotect() first.")},
 	[SEAL_E_PROTECTION_NEEDS] = {ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-		gettext_noop("cannot drop %s: the protection of the table needs it"),
+		gettext_noop("cannot drop or replace %s: the protection of the table needs it"),
 	gettext_noop("End the protection with seal.unprotect() first.")},
 	[SEAL_E_LATE_TRIGGER] = {ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
 		gettext_noop("trigger \"%s\" would change rows of a protected table after they are sealed"),

@@ -18,13 +18,14 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "gate/gate.h"
 #include "tcop/utility.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -296,22 +297,24 @@ note_relation(ObjectAccessType access, Oid relation, int column)
 
 /* note_key: a primary key goes, or is built again; the first one noted is the one there was. */
 static void
-note_key(Form_pg_constraint form)
+note_key(HeapTuple constraint)
 {
-	HeapTuple	row = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(form->conindid));
-	Followed   *followed = take_note(form->conrelid, HAPPENED_KEY);
+	Followed   *followed = take_note(((Form_pg_constraint) GETSTRUCT(constraint))->conrelid, HAPPENED_KEY);
 	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+	Datum	   *columns;
+	int			count;
+	bool		null;
 
-	if (HeapTupleIsValid(row) && followed->key == NIL)
+	if (followed->key == NIL)
 	{
-		Form_pg_index index = (Form_pg_index) GETSTRUCT(row);
+		Datum		key = SysCacheGetAttr(CONSTROID, constraint, Anum_pg_constraint_conkey, &null);
 
-		for (int i = 0; i < index->indnkeyatts; i++)
-			followed->key = lappend_int(followed->key, index->indkey.values[i]);
+		deconstruct_array(DatumGetArrayTypeP(key), INT2OID, sizeof(int16), true, TYPALIGN_SHORT,
+						  &columns, NULL, &count);
+		for (int i = 0; i < count; i++)
+			followed->key = lappend_int(followed->key, DatumGetInt16(columns[i]));
 	}
 	MemoryContextSwitchTo(before);
-	if (HeapTupleIsValid(row))
-		ReleaseSysCache(row);
 }
 
 /* note_constraint: one goes. */
@@ -323,7 +326,7 @@ note_constraint(Oid constraint)
 	if (!HeapTupleIsValid(row))
 		return;
 	if (((Form_pg_constraint) GETSTRUCT(row))->contype == CONSTRAINT_PRIMARY)
-		note_key((Form_pg_constraint) GETSTRUCT(row));
+		note_key(row);
 	ReleaseSysCache(row);
 }
 
@@ -452,7 +455,7 @@ check_columns(const Followed *followed, Relation relation, const char *subject)
 		if (NameStr(change->after)[0] == '\0')
 		{
 			if (is_subject)
-				error_raise(SEAL_E_PROTECTION_NEEDS, NameStr(change->before));
+				error_raise(SEAL_E_PROTECTION_NEEDS, psprintf("column \"%s\"", NameStr(change->before)));
 			continue;
 		}
 		if ((is_subject || is_key_column(relation, NameStr(change->after))) &&
@@ -596,7 +599,7 @@ same_key(Relation relation, List *before)
 	AttrNumber	columns[INDEX_MAX_KEYS];
 	int			count = place_columns(columns, relation);
 
-	if (count != list_length(before))
+	if (count == 0 || count != list_length(before))
 		return false;
 	for (int i = 0; i < count; i++)
 		if (columns[i] != list_nth_int(before, i))
@@ -614,7 +617,7 @@ check_left(const Followed *followed, const RingProtection *ring)
 	if ((followed->what & HAPPENED_KEY) && !same_key(relation, followed->key))
 		error_raise(SEAL_E_PROTECTION_NEEDS, "primary key");
 	if ((followed->what & HAPPENED_TRIGGER) && !OidIsValid(find_subject_trigger(followed->relation)))
-		error_raise(SEAL_E_PROTECTION_NEEDS, SUBJECT_TRIGGER);
+		error_raise(SEAL_E_PROTECTION_NEEDS, "trigger \"" SUBJECT_TRIGGER "\"");
 	table_close(relation, NoLock);
 }
 
@@ -645,7 +648,7 @@ settle_partition(const Followed *followed)
 	if (!OidIsValid(protection_relation(followed->relation)))
 		return;
 	if ((followed->what & HAPPENED_TRIGGER) && !OidIsValid(find_subject_trigger(followed->relation)))
-		error_raise(SEAL_E_PROTECTION_NEEDS, SUBJECT_TRIGGER);
+		error_raise(SEAL_E_PROTECTION_NEEDS, "trigger \"" SUBJECT_TRIGGER "\"");
 	if ((followed->what & HAPPENED_PARTITION) == 0)
 		return;
 	/* in a restore its rows are not there yet, or were this table's before */
