@@ -287,16 +287,17 @@ rights_hold_for(uint32 key_id, int verbs, uint64 subject)
 	return (role & login & verbs) != 0;
 }
 
-/* holds_admitted: has any role of a closure a verb of scope admitted, on any key? */
+/* holds_any: has any role of a closure a verb on any key; admitted_only: one of scope admitted? */
 static bool
-holds_admitted(const List *closure)
+holds_any(const List *closure, bool admitted_only)
 {
 	int			count;
 	const RingGrant *grants = ring_grants(&count);
 
 	for (int i = 0; i < count; i++)
 	{
-		if (grants[i].admitted_only && grants[i].verbs != 0 && list_member_oid(closure, grants[i].role))
+		if ((grants[i].admitted_only || !admitted_only) && grants[i].verbs != 0 &&
+			list_member_oid(closure, grants[i].role))
 			return true;
 	}
 	return false;
@@ -307,5 +308,5 @@ bool
 rights_hold_admitted(void)
 {
 	rights_refresh();
-	return holds_admitted(role_closure) && (!login_counts || holds_admitted(login_closure));
+	return holds_any(role_closure, true) && (!login_counts || holds_any(login_closure, false));
 }
