@@ -124,6 +124,16 @@ SELECT throws_ok('SELECT seal.reveal(note) FROM stolen WHERE id = 4', '42501', :
 SELECT results_eq('SELECT count(seal.show(note)) FROM stolen', 'VALUES (2::bigint)', 'seal.show() neither');
 SELECT throws_ok('SELECT note::text FROM stolen WHERE id = 4', '42501', :not_admitted, 'nor a cast');
 
+-- Nor is it switched off with the table's
+RESET ROLE;
+ALTER TABLE patient DISABLE ROW LEVEL SECURITY;
+SET ROLE clinic_doctor;
+SELECT throws_ok('EXECUTE opened(4)', '42501', :not_admitted, 'without row security nothing more opens');
+SELECT throws_ok('EXECUTE written(4)', '42501', :not_admitted, 'and nothing more is written');
+SELECT results_eq('EXECUTE written(3)', 'VALUES (3::bigint)', 'than about one''s patients');
+RESET ROLE;
+ALTER TABLE patient ENABLE ROW LEVEL SECURITY;
+
 -- Members of an admitted role
 SET ROLE clinic_nurse;
 SELECT results_eq('rows_seen', $$ VALUES ('3') $$, 'an admission reaches members');
