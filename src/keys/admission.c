@@ -34,7 +34,7 @@
 
 #define ADMISSION_TABLE		"admission"
 #define ROLE_INDEX			"admission_role"
-#define MAC_LABEL			"admission"
+#define MAC_LABEL			"admission mac"
 
 /* Columns of seal.admission. */
 typedef enum AdmissionColumn
@@ -162,14 +162,36 @@ send_value(StringInfo bytes, Oid type, Datum value)
 	}
 }
 
+/* lend_version: a version of key subject, 0 is the active one; a verdict about that key is one about all subjects. */
+static SealError
+lend_version(SealKey **key, uint16 version)
+{
+	SealError	error = secrets_lend(key, key_id_of(KEY_SUBJECT), version);
+
+	return error == SEAL_E_UNKNOWN_KEY || error == SEAL_E_KEY_CLOSED ? SEAL_E_SUBJECT_KEY : error;
+}
+
+/* mac_of: MAC of so many bytes under a version of key subject. */
+static void
+mac_of(unsigned char mac[MAC_BYTES], const StringInfo bytes, const SealKey *key)
+{
+	unsigned char secret[SECRET_BYTES];
+	HmacKey		hmac;
+
+	sealkey_secret(secret, key, MAC_LABEL, "");
+	hmac_key(&hmac, secret, sizeof(secret));
+	hmac_mac(mac, (unsigned char *) bytes->data, bytes->len, &hmac);
+	sodium_memzero(secret, sizeof(secret));
+	sodium_memzero(&hmac, sizeof(hmac));
+}
+
 /* row_mac_of: over every column but the role, which a dump prints by name, and the MAC. */
 static void
-row_mac_of(unsigned char mac[MAC_BYTES], const AdmissionRow *row, const SubjectKeys *keys)
+row_mac_of(unsigned char mac[MAC_BYTES], const AdmissionRow *row, const SealKey *key)
 {
 	StringInfoData bytes;
 
 	initStringInfo(&bytes);
-	pq_sendbytes(&bytes, MAC_LABEL, sizeof(MAC_LABEL));
 	for (int i = 0; i < ADMISSION_MAC; i++)
 	{
 		if (i == ADMISSION_ROLE)
@@ -179,7 +201,7 @@ row_mac_of(unsigned char mac[MAC_BYTES], const AdmissionRow *row, const SubjectK
 		else
 			send_value(&bytes, column_types[i], row->values[i]);
 	}
-	hmac_mac(mac, (unsigned char *) bytes.data, bytes.len, &keys->mac);
+	mac_of(mac, &bytes, key);
 	pfree(bytes.data);
 }
 
@@ -202,25 +224,25 @@ is_complete(const AdmissionRow *row)
  * check_row
  *		Was this row written by pgseal?
  *
- * SEAL_OK, SEAL_E_CORRUPT when it was not, or what subject_keys() says.
+ * SEAL_OK, SEAL_E_CORRUPT when it was not, SEAL_E_SUBJECT_KEY, or what ring_verify() says.
  */
 static SealError
 check_row(const AdmissionRow *row)
 {
-	const SubjectKeys *keys;
+	SealKey    *key;
 	unsigned char mac[MAC_BYTES];
 	struct varlena *stored;
 	SealError	error;
 
 	if (!is_complete(row) || DatumGetInt16(row->values[ADMISSION_KEY_VERSION]) <= 0)
 		return SEAL_E_CORRUPT;
-	error = subject_keys(&keys, (uint16) DatumGetInt16(row->values[ADMISSION_KEY_VERSION]));
+	error = lend_version(&key, (uint16) DatumGetInt16(row->values[ADMISSION_KEY_VERSION]));
 	if (error != SEAL_OK)
 		return error == SEAL_E_UNKNOWN_VERSION ? SEAL_E_CORRUPT : error;
 	stored = PG_DETOAST_DATUM_PACKED(row->values[ADMISSION_MAC]);
 	if (VARSIZE_ANY_EXHDR(stored) != MAC_BYTES)
 		return SEAL_E_CORRUPT;
-	row_mac_of(mac, row, keys);
+	row_mac_of(mac, row, key);
 	return sodium_memcmp(mac, VARDATA_ANY(stored), MAC_BYTES) == 0 ? SEAL_OK : SEAL_E_CORRUPT;
 }
 
@@ -342,7 +364,7 @@ is_uncommitted_glass(const AdmissionRow *row)
  *
  *	found		out: palloc'd
  *
- * SEAL_OK, or what ring_verify() and subject_keys() say.
+ * SEAL_OK, SEAL_E_SUBJECT_KEY, or what ring_verify() says.
  */
 SealError
 admissions_of(Admission **found, int *count, Oid role)
@@ -395,8 +417,8 @@ admission_is_open(Oid role)
  * admission_find
  *		The admission with this id, over or not.
  *
- * SEAL_OK, SEAL_E_CORRUPT when there is none or it was altered, or what
- * subject_keys() says.
+ * SEAL_OK, SEAL_E_CORRUPT when there is none or it was altered,
+ * SEAL_E_SUBJECT_KEY, or what ring_verify() says.
  */
 SealError
 admission_find(Admission *admission, uint64 id)
@@ -471,15 +493,15 @@ set_text(AdmissionRow *row, AdmissionColumn column, const char *text)
 static void
 store(Relation table, AdmissionRow *row)
 {
-	const SubjectKeys *keys;
+	SealKey    *key;
 	unsigned char mac[MAC_BYTES];
-	SealError	error = subject_keys(&keys, 0);
+	SealError	error = lend_version(&key, 0);
 	HeapTuple	tuple;
 
 	if (error != SEAL_OK)
 		ring_raise(error, 0);
-	set(row, ADMISSION_KEY_VERSION, Int16GetDatum((int16) keys->version));
-	row_mac_of(mac, row, keys);
+	set(row, ADMISSION_KEY_VERSION, Int16GetDatum((int16) sealkey_version(key)));
+	row_mac_of(mac, row, key);
 	set(row, ADMISSION_MAC, PointerGetDatum(cstring_to_text_with_len((char *) mac, MAC_BYTES)));
 	tuple = heap_form_tuple(RelationGetDescr(table), row->values, row->nulls);
 	if (row->tuple == NULL)
@@ -508,7 +530,7 @@ open_to_change(void)
  *
  *	reason		sealed, as text; NULL without one
  *
- * 25006 where nothing can be written; what ring_verify() and subject_keys() say.
+ * 25006 where nothing can be written; 55000.
  */
 uint64
 admission_write(const Admission *admission, const char *purpose, const char *reason)
