@@ -24,7 +24,7 @@ GetUserId(void)
 }
 
 void
-audit_value_recorded(AuditUse use, uint32 key_id)
+audit_value_recorded(AuditUse use, uint32 key_id, uint64 subject)
 {
 }
 
