@@ -15,7 +15,7 @@
 
 #define DERIVE_PREFIX		"pgseal1 "
 #define DERIVE_PREFIX_LEN	8
-#define SUBJECT_LABEL		"subject data"
+#define SUBJECT_LABEL		"subj"	/* with it all fits into one block of SHA-256 */
 #define NUMBER_BYTES		8
 #define KEY_ID_PREFIX		"pgseal key id "
 #define KEY_ID_PREFIX_LEN	14
@@ -122,8 +122,8 @@ derive_secret(unsigned char out[SECRET_BYTES], const char *label,
 
 /*
  * derive_subject
- *		The data key of one subject: derive_secret() with the label "subject
- *		data", and the subject's secret and number as context.
+ *		The data key of one subject: derive_secret() with the label "subj",
+ *		and the subject's secret and number as context.
  *
  *	out			a secret; the caller wipes it
  *	hmac		of the data key of the key version

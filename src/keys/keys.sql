@@ -84,10 +84,9 @@ CREATE TABLE seal.subject (
   secret bytea,
   key_version smallint NOT NULL,
   generation bigint NOT NULL,
-  changed_at timestamptz NOT NULL,
-  mac bytea NOT NULL);
+  changed_at timestamptz NOT NULL);
 COMMENT ON TABLE seal.subject IS
-  'whom rows of protected tables are about, each with a random number and a secret wrapped by key subject; what the application calls them is sealed, and found by lookup';
+  'whom rows of protected tables are about, each with a random number and a secret; external, what the application calls them, is found by lookup; both are sealed under key subject, and bound to the row';
 
 CREATE TABLE seal.admission (
   id bigint PRIMARY KEY,

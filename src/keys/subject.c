@@ -85,6 +85,7 @@ subjects_forget(void)
 {
 	stale = false;
 	subject_keys_forget();
+	subject_page_forget();
 	secrets_forget_subjects();
 	if (!filled)
 		return;
@@ -163,17 +164,17 @@ keep(const OpenSubject *subject)
 	filled = true;
 }
 
-/* take_row: check a row and keep its subject. */
+/* take_row: check a row and keep its subject; number is what the row says. */
 static SealError
-take_row(HeapTuple tuple, uint64 number)
+take_row(uint64 *number, HeapTuple tuple)
 {
 	OpenSubject subject;
-	SealError	error = tuple != NULL ? subject_open(&subject, tuple) : SEAL_E_SUBJECT_CLOSED;
+	SealError	error = subject_open(&subject, number, tuple);
 
-	if (error == SEAL_OK && number != 0 && subject.number != number)
-		error = SEAL_E_SUBJECT_CLOSED;
 	if (error == SEAL_OK)
 		keep(&subject);
+	else if (error == SEAL_E_SUBJECT_CLOSED)
+		closed_number = *number;
 	sodium_memzero(&subject, sizeof(subject));
 	return error;
 }
@@ -183,13 +184,11 @@ static SealError
 load(uint64 number)
 {
 	HeapTuple	tuple = subject_read(number);
-	SealError	error = take_row(tuple, number);
 
 	if (tuple != NULL)
-		heap_freetuple(tuple);
-	if (error == SEAL_E_SUBJECT_CLOSED)
-		closed_number = number;
-	return error;
+		return take_row(&number, tuple);
+	closed_number = number;
+	return SEAL_E_SUBJECT_CLOSED;
 }
 
 /* is_kept: is the subject with this number here? */
@@ -285,17 +284,8 @@ static SealError
 find_stored(uint64 *number, const unsigned char lookup[SUBJECT_LOOKUP_BYTES])
 {
 	HeapTuple	tuple = subject_read_lookup(lookup);
-	SealError	error;
 
-	if (tuple == NULL)
-		return SEAL_OK;
-	error = take_row(tuple, 0);
-	if (error == SEAL_OK)
-		*number = subject_number(tuple);
-	else if (error == SEAL_E_SUBJECT_CLOSED)
-		closed_number = subject_number(tuple);
-	heap_freetuple(tuple);
-	return error;
+	return tuple != NULL ? take_row(number, tuple) : SEAL_OK;
 }
 
 /*

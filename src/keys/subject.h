@@ -10,6 +10,8 @@
 #define PGSEAL_SUBJECT_H
 
 #include "keys/keys.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
 
 #define SUBJECT_LOOKUP_BYTES	16
 #define SUBJECT_ID_MAX			1000	/* bytes of an external id, as UTF-8 */
@@ -19,7 +21,6 @@ typedef struct SubjectKeys
 {
 	uint16		version;		/* 0: empty */
 	unsigned char wrap[SECRET_BYTES];
-	HmacKey		mac;
 } SubjectKeys;
 
 /* One row of seal.subject; pointers into its tuple. */
@@ -29,11 +30,10 @@ typedef struct SubjectRow
 	NameData	type;
 	struct varlena *lookup;
 	struct varlena *external;	/* sealed */
-	struct varlena *secret;		/* wrapped; NULL once destroyed */
+	struct varlena *secret;		/* sealed; NULL once destroyed */
 	uint16		key_version;
 	int64		generation;
 	TimestampTz changed_at;
-	struct varlena *mac;
 } SubjectRow;
 
 /* What a subject is, in the clear; the caller wipes it. */
@@ -57,16 +57,22 @@ extern uint64 subject_closed_number(void);
 
 /* subject_row.c */
 extern Oid	subject_table(void);
-extern uint64 subject_number(HeapTuple tuple);
+extern uint64 subject_number(HeapTuple tuple, TupleDesc desc);
+extern Snapshot subject_snapshot(Relation table);
 extern void subject_keys_forget(void);
 extern SealError subject_keys(const SubjectKeys **keys, uint16 version);
 extern SealError subject_lookup(unsigned char lookup[SUBJECT_LOOKUP_BYTES], const char *type,
 								const char *utf8);
 extern HeapTuple subject_read(uint64 number);
 extern HeapTuple subject_read_lookup(const unsigned char lookup[SUBJECT_LOOKUP_BYTES]);
-extern SealError subject_open(OpenSubject *subject, HeapTuple tuple);
+extern SealError subject_open(OpenSubject *subject, uint64 *number, HeapTuple tuple);
 extern SealError subject_start(HeapTuple *tuple, OpenSubject *subject,
 							   const unsigned char lookup[SUBJECT_LOOKUP_BYTES]);
 extern bool subject_insert(HeapTuple tuple);
+
+/* subject_page.c */
+extern void subject_page_forget(void);
+extern HeapTuple subject_page_find(uint64 number);
+extern void subject_page_follow(Relation table, BlockNumber block);
 
 #endif							/* PGSEAL_SUBJECT_H */

@@ -6,7 +6,8 @@
  * the root: another root rewrites that key, and no subject.  Rows are read
  * with the newest snapshot, as a catalog's, and written below the executor:
  * no trigger, rule, search path or row security of somebody else comes
- * between.  The form of a row is in doc/storage_format.md.
+ * between.  The form of a row is in doc/storage_format.md: its two sealed
+ * columns cover all others, so there is no MAC beside them.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -30,18 +31,19 @@
 #define KEY_VERSIONS		8		/* kept; power of 2 */
 #define LOOKUP_VERSION		1		/* of key subject: external ids are found by it for ever */
 #define BOUND_LABEL_BYTES	6
-#define BOUND_BYTES			(BOUND_LABEL_BYTES + sizeof(uint64))
+#define ID_BOUND_MAX		(BOUND_LABEL_BYTES + 3 * 8 + 2 + SUBJECT_LOOKUP_BYTES + NAMEDATALEN)
+#define SECRET_BOUND_BYTES	(BOUND_LABEL_BYTES + 8 + TAG_BYTES)
+#define SEALED_ID_MIN		(NONCE_BYTES + SUBJECT_PAD + TAG_BYTES)
 #define SEALED_ID_MAX		(NONCE_BYTES + SUBJECT_ID_MAX + SUBJECT_PAD + TAG_BYTES)
-#define MAC_LABEL			"subject"
 
 typedef enum SubjectColumn
 {
 	SUBJECT_NUMBER, SUBJECT_TYPE, SUBJECT_LOOKUP, SUBJECT_EXTERNAL, SUBJECT_SECRET,
-	SUBJECT_KEY_VERSION, SUBJECT_GENERATION, SUBJECT_CHANGED_AT, SUBJECT_MAC, SUBJECT_COLUMNS
+	SUBJECT_KEY_VERSION, SUBJECT_GENERATION, SUBJECT_CHANGED_AT, SUBJECT_COLUMNS
 } SubjectColumn;
 
 static const Oid column_types[SUBJECT_COLUMNS] = {
-	INT8OID, NAMEOID, BYTEAOID, BYTEAOID, BYTEAOID, INT2OID, INT8OID, TIMESTAMPTZOID, BYTEAOID
+	INT8OID, NAMEOID, BYTEAOID, BYTEAOID, BYTEAOID, INT2OID, INT8OID, TIMESTAMPTZOID
 };
 
 /* In sodium_malloc memory. */
@@ -127,7 +129,6 @@ subject_keys(const SubjectKeys **keys, uint16 version)
 	if (kept->version != version)
 	{
 		sealkey_secret(kept->wrap, key, "subject wrap", "");
-		derive_hmac(&kept->mac, key, "subject mac");
 		kept->version = version;
 	}
 	*keys = kept;
@@ -175,63 +176,42 @@ put_number(unsigned char *at, uint64 number, int width)
 	return at + width;
 }
 
-/* put_block: length and bytes; no block is not an empty one. */
-static unsigned char *
-put_block(unsigned char *at, const struct varlena *bytes)
+/* id_bound: what the sealed id of a row is bound to: all the rest of it but the secret; returns its length. */
+static size_t
+id_bound(unsigned char bound[ID_BOUND_MAX], const SubjectRow *row)
 {
-	if (bytes == NULL)
-		return put_number(at, PG_UINT32_MAX, 4);
-	at = put_number(at, VARSIZE_ANY_EXHDR(bytes), 4);
-	memcpy(at, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	return at + VARSIZE_ANY_EXHDR(bytes);
+	unsigned char *at = bound + BOUND_LABEL_BYTES;
+	size_t		type_len = strlen(NameStr(row->type));
+
+	memcpy(bound, "extern", BOUND_LABEL_BYTES);
+	at = put_number(at, row->number, 8);
+	at = put_number(at, row->key_version, 2);
+	at = put_number(at, (uint64) row->generation, 8);
+	at = put_number(at, (uint64) row->changed_at, 8);
+	memcpy(at, VARDATA_ANY(row->lookup), SUBJECT_LOOKUP_BYTES);
+	memcpy(at + SUBJECT_LOOKUP_BYTES, NameStr(row->type), type_len);
+	return at + SUBJECT_LOOKUP_BYTES + type_len - bound;
 }
 
-/* bound_bytes: what a secret or an id is bound to, so that none can be moved to another row. */
+/* subject_bound: what the secret of a row is bound to: by the tag of the id to the whole row. */
 static void
-bound_bytes(unsigned char bound[BOUND_BYTES], const char *label, uint64 number)
+subject_bound(unsigned char bound[SECRET_BOUND_BYTES], const SubjectRow *row)
 {
-	memcpy(bound, label, BOUND_LABEL_BYTES);
-	(void) put_number(bound + BOUND_LABEL_BYTES, number, sizeof(uint64));
+	const char *end = VARDATA_ANY(row->external) + VARSIZE_ANY_EXHDR(row->external);
+
+	memcpy(bound, "subjec", BOUND_LABEL_BYTES);
+	(void) put_number(bound + BOUND_LABEL_BYTES, row->number, 8);
+	memcpy(bound + BOUND_LABEL_BYTES + 8, end - TAG_BYTES, TAG_BYTES);
 }
 
-/* block_is: a column of exactly, or at most, so many bytes. */
+/* block_is: a column of at least and at most so many bytes. */
 static bool
 block_is(const struct varlena *bytes, size_t least, size_t most)
 {
 	return bytes != NULL && VARSIZE_ANY_EXHDR(bytes) >= least && VARSIZE_ANY_EXHDR(bytes) <= most;
 }
 
-/* sizes_fit: has the row the form of those that pgseal writes? */
-static bool
-sizes_fit(const SubjectRow *row)
-{
-	return block_is(row->lookup, SUBJECT_LOOKUP_BYTES, SUBJECT_LOOKUP_BYTES) &&
-		block_is(row->external, NONCE_BYTES + SUBJECT_PAD + TAG_BYTES, SEALED_ID_MAX) &&
-		(row->secret == NULL || block_is(row->secret, WRAPPED_BYTES, WRAPPED_BYTES));
-}
-
-/* row_mac_of: MAC over all other columns; the sizes fit. */
-static void
-row_mac_of(unsigned char mac[MAC_BYTES], const SubjectRow *row, const SubjectKeys *keys)
-{
-	unsigned char bytes[SEALED_ID_MAX + WRAPPED_BYTES + NAMEDATALEN + 128];
-	unsigned char *at = bytes;
-	size_t		type_len = strlen(NameStr(row->type));
-
-	memcpy(at, MAC_LABEL, sizeof(MAC_LABEL));
-	at = put_number(at + sizeof(MAC_LABEL), row->number, 8);
-	at = put_number(at, type_len, 4);
-	memcpy(at, NameStr(row->type), type_len);
-	at = put_block(at + type_len, row->lookup);
-	at = put_block(at, row->external);
-	at = put_block(at, row->secret);
-	at = put_number(at, row->key_version, 2);
-	at = put_number(at, (uint64) row->generation, 8);
-	at = put_number(at, (uint64) row->changed_at, 8);
-	hmac_mac(mac, bytes, at - bytes, &keys->mac);
-}
-
-/* deform: a tuple taken apart; false when it lacks what pgseal always writes. */
+/* deform: a tuple taken apart; false when it has not the form of those that pgseal writes. */
 static bool
 deform(SubjectRow *row, HeapTuple tuple, TupleDesc desc)
 {
@@ -252,47 +232,43 @@ deform(SubjectRow *row, HeapTuple tuple, TupleDesc desc)
 	row->key_version = (uint16) DatumGetInt16(values[SUBJECT_KEY_VERSION]);
 	row->generation = DatumGetInt64(values[SUBJECT_GENERATION]);
 	row->changed_at = DatumGetTimestampTz(values[SUBJECT_CHANGED_AT]);
-	row->mac = PG_DETOAST_DATUM_PACKED(values[SUBJECT_MAC]);
-	return sizes_fit(row) && block_is(row->mac, MAC_BYTES, MAC_BYTES);
+	return block_is(row->lookup, SUBJECT_LOOKUP_BYTES, SUBJECT_LOOKUP_BYTES) &&
+		block_is(row->external, SEALED_ID_MIN, SEALED_ID_MAX) &&
+		block_is(row->secret, WRAPPED_BYTES, WRAPPED_BYTES);
 }
 
-/* open_external: the external id of a row. */
+/* open_external: the external id of a row; with it the whole row is what pgseal wrote, but for the secret. */
 static bool
-open_external(char external[SUBJECT_ID_MAX + 1], const SubjectRow *row, const SubjectKeys *keys)
+open_external(char external[SUBJECT_ID_MAX + 1], const SubjectRow *row, const AeadSubkey *subkey)
 {
 	const unsigned char *nonce = (const unsigned char *) VARDATA_ANY(row->external);
+	const unsigned char *ciphertext = nonce + NONCE_BYTES;
 	size_t		padded_len = VARSIZE_ANY_EXHDR(row->external) - NONCE_BYTES - TAG_BYTES;
 	unsigned char padded[SUBJECT_ID_MAX + SUBJECT_PAD];
-	unsigned char bound[BOUND_BYTES];
-	AeadSubkey	subkey;
+	unsigned char bound[ID_BOUND_MAX];
+	size_t		bound_len = id_bound(bound, row);
 	size_t		len;
-	bool		opened;
 
-	bound_bytes(bound, "extern", row->number);
-	aead_subkey(&subkey, nonce, keys->wrap);
-	opened = aead_open(padded, nonce + NONCE_BYTES, padded_len, nonce + NONCE_BYTES + padded_len,
-					   bound, sizeof(bound), nonce, &subkey) &&
-		payload_unpad(&len, padded, padded_len) && len <= SUBJECT_ID_MAX;
-	if (opened)
-	{
-		memcpy(external, padded, len);
-		external[len] = '\0';
-	}
-	sodium_memzero(&subkey, sizeof(subkey));
-	return opened;
+	if (!aead_open(padded, ciphertext, padded_len, ciphertext + padded_len, bound, bound_len,
+				   nonce, subkey) ||
+		!payload_unpad(&len, padded, padded_len) || len > SUBJECT_ID_MAX)
+		return false;
+	memcpy(external, padded, len);
+	external[len] = '\0';
+	return true;
 }
 
 /* open_secret: the secret of a row. */
 static bool
-open_secret(unsigned char secret[SECRET_BYTES], const SubjectRow *row, const SubjectKeys *keys)
+open_secret(unsigned char secret[SECRET_BYTES], const SubjectRow *row, const AeadSubkey *subkey)
 {
-	unsigned char bound[BOUND_BYTES];
+	const unsigned char *nonce = (const unsigned char *) VARDATA_ANY(row->secret);
+	const unsigned char *ciphertext = nonce + NONCE_BYTES;
+	unsigned char bound[SECRET_BOUND_BYTES];
 
-	if (row->secret == NULL)
-		return false;
-	bound_bytes(bound, "subjec", row->number);
-	return secret_unwrap(secret, (const unsigned char *) VARDATA_ANY(row->secret), bound,
-						 sizeof(bound), keys->wrap);
+	subject_bound(bound, row);
+	return aead_open(secret, ciphertext, SECRET_BYTES, ciphertext + SECRET_BYTES, bound,
+					 sizeof(bound), nonce, subkey);
 }
 
 /* check_columns: does the table have the columns that this library reads? */
@@ -328,37 +304,60 @@ open_table(LOCKMODE mode)
 	return table;
 }
 
+/* subject_number: of a row as it stands, believed or not; 0 for one that has none. */
+uint64
+subject_number(HeapTuple tuple, TupleDesc desc)
+{
+	bool		missing;
+	Datum		number = heap_getattr(tuple, SUBJECT_NUMBER + 1, desc, &missing);
+
+	return missing ? 0 : (uint64) DatumGetInt64(number);
+}
+
+/* open_row: check a row and open it. */
+static SealError
+open_row(OpenSubject *subject, const SubjectRow *row)
+{
+	const SubjectKeys *keys;
+	AeadSubkey	subkey;
+	SealError	error = row->key_version == 0 ? SEAL_E_UNKNOWN_VERSION :
+		subject_keys(&keys, row->key_version);
+
+	if (error == SEAL_OK)
+	{
+		aead_subkey(&subkey, (const unsigned char *) VARDATA_ANY(row->external), keys->wrap);
+		if (!open_external(subject->external, row, &subkey) || !open_secret(subject->secret, row, &subkey))
+			error = SEAL_E_SUBJECT_CLOSED;
+		sodium_memzero(&subkey, sizeof(subkey));
+	}
+	subject->number = row->number;
+	subject->type = row->type;
+	return error == SEAL_E_UNKNOWN_VERSION ? SEAL_E_SUBJECT_CLOSED : error;
+}
+
 /*
  * subject_open
  *		Check a row and open it.
+ *
+ *	number		out: what the row says, believed or not
  *
  * SEAL_OK; SEAL_E_SUBJECT_CLOSED when it was altered or has no secret, or what
  * subject_keys() says.
  */
 SealError
-subject_open(OpenSubject *subject, HeapTuple tuple)
+subject_open(OpenSubject *subject, uint64 *number, HeapTuple tuple)
 {
 	Relation	table = open_table(AccessShareLock);
-	const SubjectKeys *keys;
-	unsigned char mac[MAC_BYTES];
 	SubjectRow	row;
-	SealError	error;
-	bool		fits = table != NULL && deform(&row, tuple, RelationGetDescr(table));
+	bool		fits;
 
-	if (table != NULL)
-		table_close(table, NoLock);
-	if (!fits || row.key_version == 0)
+	*number = 0;
+	if (table == NULL)
 		return SEAL_E_SUBJECT_CLOSED;
-	error = subject_keys(&keys, row.key_version);
-	if (error != SEAL_OK)
-		return error == SEAL_E_UNKNOWN_VERSION ? SEAL_E_SUBJECT_CLOSED : error;
-	row_mac_of(mac, &row, keys);
-	if (sodium_memcmp(mac, VARDATA_ANY(row.mac), MAC_BYTES) != 0 ||
-		!open_secret(subject->secret, &row, keys) || !open_external(subject->external, &row, keys))
-		return SEAL_E_SUBJECT_CLOSED;
-	subject->number = row.number;
-	subject->type = row.type;
-	return SEAL_OK;
+	*number = subject_number(tuple, RelationGetDescr(table));
+	fits = deform(&row, tuple, RelationGetDescr(table));
+	table_close(table, NoLock);
+	return fits ? open_row(subject, &row) : SEAL_E_SUBJECT_CLOSED;
 }
 
 /* ----------
@@ -367,14 +366,14 @@ subject_open(OpenSubject *subject, HeapTuple tuple)
  */
 
 /*
- * newest
+ * subject_snapshot
  *		A snapshot of now that also sees what the current command wrote: a
  *		subject is made and asked for again by one COPY.
  */
-static Snapshot
-newest(Oid table)
+Snapshot
+subject_snapshot(Relation table)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetCatalogSnapshot(table));
+	Snapshot	snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(table)));
 
 	snapshot->curcid = GetCurrentCommandId(false) + 1;
 	return snapshot;
@@ -384,7 +383,7 @@ newest(Oid table)
 static HeapTuple
 find_row(Relation table, Oid index, ScanKey key)
 {
-	Snapshot	snapshot = newest(RelationGetRelid(table));
+	Snapshot	snapshot = subject_snapshot(table);
 	SysScanDesc scan = systable_beginscan(table, index, OidIsValid(index), snapshot, 1, key);
 	HeapTuple	tuple = systable_getnext(scan);
 
@@ -395,41 +394,31 @@ find_row(Relation table, Oid index, ScanKey key)
 	return tuple;
 }
 
-/* subject_read: the row with this number, palloc'd, or NULL. */
+/* subject_read: the row with this number, or NULL; until the next call. */
 HeapTuple
 subject_read(uint64 number)
 {
-	Relation	table = HistoricSnapshotActive() ? NULL : open_table(AccessShareLock);
+	Relation	table;
 	ScanKeyData key;
-	HeapTuple	tuple;
+	HeapTuple	tuple = subject_page_find(number);
 
+	if (tuple != NULL)
+		return tuple;
+	table = HistoricSnapshotActive() ? NULL : open_table(AccessShareLock);
 	if (table == NULL)
 		return NULL;
 	ScanKeyInit(&key, SUBJECT_NUMBER + 1, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum((int64) number));
 	tuple = find_row(table, RelationGetPrimaryKeyIndex(table), &key);
+	if (tuple != NULL)
+		subject_page_follow(table, ItemPointerGetBlockNumber(&tuple->t_self));
 	table_close(table, NoLock);
 	return tuple;
 }
 
-/* subject_number: of a row as it stands, believed or not; 0 for one that has none. */
-uint64
-subject_number(HeapTuple tuple)
-{
-	Relation	table = open_table(AccessShareLock);
-	bool		missing = true;
-	Datum		number = (Datum) 0;
-
-	if (table == NULL)
-		return 0;
-	number = heap_getattr(tuple, SUBJECT_NUMBER + 1, RelationGetDescr(table), &missing);
-	table_close(table, NoLock);
-	return missing ? 0 : (uint64) DatumGetInt64(number);
-}
-
-/* lookup_datum: as a bytea, palloc'd. */
+/* bytes_datum: as a bytea, palloc'd. */
 static struct varlena *
-lookup_datum(const unsigned char *bytes, size_t len)
+bytes_datum(const unsigned char *bytes, size_t len)
 {
 	return (struct varlena *) cstring_to_text_with_len((const char *) bytes, len);
 }
@@ -445,7 +434,7 @@ subject_read_lookup(const unsigned char lookup[SUBJECT_LOOKUP_BYTES])
 
 	if (table == NULL)
 		return NULL;
-	wanted = lookup_datum(lookup, SUBJECT_LOOKUP_BYTES);
+	wanted = bytes_datum(lookup, SUBJECT_LOOKUP_BYTES);
 	ScanKeyInit(&key, SUBJECT_LOOKUP + 1, BTEqualStrategyNumber, F_BYTEAEQ, PointerGetDatum(wanted));
 	tuple = find_row(table, seal_relation_oid(LOOKUP_INDEX), &key);
 	pfree(wanted);
@@ -460,35 +449,37 @@ subject_read_lookup(const unsigned char lookup[SUBJECT_LOOKUP_BYTES])
 
 /* seal_external: the id of a subject, sealed for its row. */
 static struct varlena *
-seal_external(const OpenSubject *subject, const SubjectKeys *keys)
+seal_external(const char *external, const SubjectRow *row, const unsigned char nonce[NONCE_BYTES],
+			  const AeadSubkey *subkey)
 {
-	size_t		len = strlen(subject->external);
+	size_t		len = strlen(external);
 	size_t		padded_len = payload_padded_len(len, SUBJECT_PAD);
 	unsigned char sealed[SEALED_ID_MAX];
 	unsigned char *payload = sealed + NONCE_BYTES;
-	unsigned char bound[BOUND_BYTES];
-	AeadSubkey	subkey;
+	unsigned char bound[ID_BOUND_MAX];
+	size_t		bound_len = id_bound(bound, row);
 
-	bound_bytes(bound, "extern", subject->number);
-	randombytes_buf(sealed, NONCE_BYTES);
-	aead_subkey(&subkey, sealed, keys->wrap);
-	memcpy(payload, subject->external, len);
+	memcpy(sealed, nonce, NONCE_BYTES);
+	memcpy(payload, external, len);
 	payload_pad(payload, len, padded_len);
-	aead_seal(payload, payload + padded_len, payload, padded_len, bound, sizeof(bound), sealed, &subkey);
-	sodium_memzero(&subkey, sizeof(subkey));
-	return lookup_datum(sealed, NONCE_BYTES + padded_len + TAG_BYTES);
+	aead_seal(payload, payload + padded_len, payload, padded_len, bound, bound_len, nonce, subkey);
+	return bytes_datum(sealed, NONCE_BYTES + padded_len + TAG_BYTES);
 }
 
-/* wrap_secret: the secret of a subject, wrapped for its row. */
+/* seal_secret: the secret of a subject, sealed for its row. */
 static struct varlena *
-wrap_secret(const OpenSubject *subject, const SubjectKeys *keys)
+seal_secret(const unsigned char secret[SECRET_BYTES], const SubjectRow *row,
+			const unsigned char nonce[NONCE_BYTES], const AeadSubkey *subkey)
 {
 	unsigned char wrapped[WRAPPED_BYTES];
-	unsigned char bound[BOUND_BYTES];
+	unsigned char *ciphertext = wrapped + NONCE_BYTES;
+	unsigned char bound[SECRET_BOUND_BYTES];
 
-	bound_bytes(bound, "subjec", subject->number);
-	secret_wrap(wrapped, subject->secret, bound, sizeof(bound), keys->wrap);
-	return lookup_datum(wrapped, WRAPPED_BYTES);
+	subject_bound(bound, row);
+	memcpy(wrapped, nonce, NONCE_BYTES);
+	aead_seal(ciphertext, ciphertext + SECRET_BYTES, secret, SECRET_BYTES, bound, sizeof(bound),
+			  nonce, subkey);
+	return bytes_datum(wrapped, WRAPPED_BYTES);
 }
 
 /* form: a row as a tuple. */
@@ -505,10 +496,25 @@ form(const SubjectRow *row, TupleDesc desc)
 		[SUBJECT_KEY_VERSION] = Int16GetDatum((int16) row->key_version),
 		[SUBJECT_GENERATION] = Int64GetDatum(row->generation),
 		[SUBJECT_CHANGED_AT] = TimestampTzGetDatum(row->changed_at),
-		[SUBJECT_MAC] = PointerGetDatum(row->mac),
 	};
 
 	return heap_form_tuple(desc, values, nulls);
+}
+
+/* seal_row: id and secret under one nonce prefix, which no other row has. */
+static void
+seal_row(SubjectRow *row, const OpenSubject *subject, const unsigned char prefix[NONCE_PREFIX_BYTES],
+		 const SubjectKeys *keys)
+{
+	unsigned char nonce[NONCE_BYTES] = {0};
+	AeadSubkey	subkey;
+
+	aead_subkey(&subkey, prefix, keys->wrap);
+	memcpy(nonce, prefix, NONCE_PREFIX_BYTES);
+	row->external = seal_external(subject->external, row, nonce, &subkey);
+	nonce[NONCE_BYTES - 1] = 1;
+	row->secret = seal_secret(subject->secret, row, nonce, &subkey);
+	sodium_memzero(&subkey, sizeof(subkey));
 }
 
 /*
@@ -522,25 +528,28 @@ subject_start(HeapTuple *tuple, OpenSubject *subject, const unsigned char lookup
 	int64		generation = ring_generation();
 	const SubjectKeys *keys;
 	SealError	error = subject_keys(&keys, 0);
-	unsigned char mac[MAC_BYTES];
+	struct
+	{
+		uint64		number;
+		unsigned char secret[SECRET_BYTES];
+		unsigned char prefix[NONCE_PREFIX_BYTES];
+	}			drawn;
 	SubjectRow	row = {0};
 	Relation	table;
 
 	if (error != SEAL_OK)
 		return error;
-	randombytes_buf(&subject->number, sizeof(subject->number));
-	randombytes_buf(subject->secret, sizeof(subject->secret));
-	subject->number = Max(subject->number & PG_INT64_MAX, 1);
+	randombytes_buf(&drawn, sizeof(drawn));
+	subject->number = Max(drawn.number & PG_INT64_MAX, 1);
+	memcpy(subject->secret, drawn.secret, SECRET_BYTES);
 	row.number = subject->number;
 	row.type = subject->type;
-	row.lookup = lookup_datum(lookup, SUBJECT_LOOKUP_BYTES);
-	row.external = seal_external(subject, keys);
-	row.secret = wrap_secret(subject, keys);
+	row.lookup = bytes_datum(lookup, SUBJECT_LOOKUP_BYTES);
 	row.key_version = keys->version;
 	row.generation = generation;
 	row.changed_at = GetCurrentTimestamp();
-	row_mac_of(mac, &row, keys);
-	row.mac = lookup_datum(mac, MAC_BYTES);
+	seal_row(&row, subject, drawn.prefix, keys);
+	sodium_memzero(&drawn, sizeof(drawn));
 	table = open_table(AccessShareLock);
 	*tuple = form(&row, RelationGetDescr(table));
 	table_close(table, NoLock);
@@ -583,8 +592,8 @@ subject_insert(HeapTuple tuple)
 	TupleTableSlot *slot;
 	bool		inserted;
 
-	PreventCommandIfReadOnly("a new subject");
-	PreventCommandIfParallelMode("a new subject");
+	PreventCommandIfReadOnly("creation of a subject");
+	PreventCommandIfParallelMode("creation of a subject");
 	table = open_table(RowExclusiveLock);
 	estate = CreateExecutorState();
 	estate->es_output_cid = GetCurrentCommandId(true);
