@@ -140,7 +140,7 @@ grant_key(RingEditor *editor, void *arg)
 	int			verbs = change->verbs;
 	RingRow		row;
 
-	if (strcmp(change->key, KEY_LITERAL) == 0)
+	if (strcmp(change->key, KEY_LITERAL) == 0 || strcmp(change->key, KEY_SUBJECT) == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("key \"%s\" cannot be granted", change->key),
 						errhint("It seals what a statement spells out, and opens for nobody.")));

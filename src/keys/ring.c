@@ -20,6 +20,7 @@
 #include "access/genam.h"
 #include "access/heaptoast.h"
 #include "access/table.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "keys/secrets.h"
 #include "keys/subject.h"
@@ -31,6 +32,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/varlena.h"
 
 typedef struct Ring
 {
@@ -363,6 +365,13 @@ ring_relation_name(Oid relation)
 	char	   *schema = name != NULL ? get_namespace_name(get_rel_namespace(relation)) : NULL;
 
 	return schema != NULL ? quote_qualified_identifier(schema, name) : NULL;
+}
+
+/* ring_relation_oid: the relation that has such a name, or InvalidOid. */
+Oid
+ring_relation_oid(text *name)
+{
+	return RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(name)), NoLock, true);
 }
 
 /* names_relation: is the relation of a protection the one whose name the MAC covers? */

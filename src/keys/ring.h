@@ -28,6 +28,7 @@ extern void ring_init(void);
 extern void ring_reload(void);
 extern const LoadedTable *ring_table(RingTable table);
 extern const char *ring_table_name(RingTable table);
+extern Oid	ring_relation_oid(text *name);
 extern void ring_digest(unsigned char digest[MAC_BYTES]);
 extern bool ring_next_version(unsigned char wrapped[WRAPPED_BYTES], uint16 *version, int *row,
 							  uint32 key_id);

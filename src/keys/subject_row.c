@@ -558,23 +558,24 @@ subject_start(HeapTuple *tuple, OpenSubject *subject, const unsigned char lookup
 
 /*
  * insert_speculatively
- *		Insert unless another row is in the way, as ON CONFLICT DO NOTHING does:
- *		an index tells, after both have written, whose row it is.
+ *		Insert, and take it back when another row turns out to be in the way; one
+ *		that is being written is waited for.  An index tells, after both have
+ *		written, whose row it is: as in ON CONFLICT DO NOTHING, but written first,
+ *		as whoever comes here has looked for the row already.
  */
 static bool
 insert_speculatively(EState *estate, ResultRelInfo *target, TupleTableSlot *slot)
 {
 	ItemPointerData conflict;
 	bool		refused = false;
-	uint32		token;
+	uint32		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
 
-	if (!compat_check_conflicts(target, slot, estate, &conflict))
-		return false;
-	token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
 	table_tuple_insert_speculative(target->ri_RelationDesc, slot, estate->es_output_cid, 0, NULL, token);
 	list_free(compat_insert_index_tuples(target, slot, estate, &refused));
 	table_tuple_complete_speculative(target->ri_RelationDesc, slot, token, !refused);
 	SpeculativeInsertionLockRelease(GetCurrentTransactionId());
+	if (refused)
+		(void) compat_check_conflicts(target, slot, estate, &conflict);
 	return !refused;
 }
 

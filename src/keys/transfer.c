@@ -19,11 +19,9 @@
 #include "keys/edit.h"
 
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
-#include "utils/varlena.h"
 
 #define EXPORT_MAGIC	"pgseal-ring 1 "
 #define MAC_LINE		"mac "
@@ -247,15 +245,10 @@ bind_role(RingRow *row)
 static void
 bind_relation(RingRow *row)
 {
-	text	   *name;
-	RangeVar   *relation;
-
 	if (row->table != RING_PROTECTION || row->nulls[PROTECTION_RELATION_NAME])
 		return;
-	name = DatumGetTextPP(row->values[PROTECTION_RELATION_NAME]);
-	relation = makeRangeVarFromNameList(textToQualifiedNameList(name));
 	ring_set(row, PROTECTION_RELATION,
-			 ObjectIdGetDatum(RangeVarGetRelid(relation, NoLock, true)));
+			 ObjectIdGetDatum(ring_relation_oid(DatumGetTextPP(row->values[PROTECTION_RELATION_NAME]))));
 }
 
 /* take_row: write an incoming row under this ring's root. */

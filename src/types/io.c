@@ -260,7 +260,7 @@ pgseal_typmod_in(PG_FUNCTION_ARGS)
 		error_raise(SEAL_E_BAD_TYPMOD, modifier);
 	if (!number)
 		key_id = key_id_of(modifier);
-	if (key_id == gate_literal_id() || key_id == key_id_of(KEY_AUDIT))
+	if (key_id == gate_literal_id() || key_id == key_id_of(KEY_AUDIT) || key_id == key_id_of(KEY_SUBJECT))
 		error_raise(SEAL_E_BAD_TYPMOD, modifier);
 	key = number ? ring_key_by_id(key_id) : ring_key_by_name(modifier);
 	if (check_function_bodies && (key == NULL || key->dropped))

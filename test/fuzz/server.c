@@ -17,6 +17,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include <sanitizer/asan_interface.h>
 
@@ -314,6 +315,14 @@ pg_detoast_datum_packed(struct varlena *value)
 	return value;
 }
 
+void
+get_typlenbyvalalign(Oid type, int16 *len, bool *by_value, char *align)
+{
+	*len = -1;
+	*by_value = false;
+	*align = TYPALIGN_INT;
+}
+
 /* An array as this server keeps it; nobody else looks inside. */
 typedef struct Array
 {
@@ -326,7 +335,7 @@ construct_array(Datum *elements, int count, Oid type, int len, bool by_value, ch
 {
 	Array	   *array = palloc(offsetof(Array, elements) + sizeof(Datum) * count);
 
-	REQUIRE(type == TEXTOID);
+	REQUIRE(type == TEXTOID || type == NAMEOID || type == INT8OID);
 	array->count = count;
 	memcpy(array->elements, elements, sizeof(Datum) * count);
 	return (ArrayType *) array;
@@ -388,9 +397,16 @@ ring_table(RingTable table)
 const char *
 ring_table_name(RingTable table)
 {
-	static const char *const names[] = {"key", "key_version", "grant", "ring_head"};
+	static const char *const names[] = {"key", "key_version", "grant", "protection", "ring_head"};
 
 	return names[table];
+}
+
+/* ring_relation_oid: some tables are here. */
+Oid
+ring_relation_oid(text *name)
+{
+	return VARSIZE_ANY_EXHDR(name) % 2;
 }
 
 int
