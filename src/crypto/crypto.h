@@ -233,7 +233,7 @@ extern void derive_secret(unsigned char out[SECRET_BYTES], const char *label,
 						  const unsigned char *context, size_t context_len,
 						  const unsigned char key[SECRET_BYTES]);
 extern void derive_subject(unsigned char out[SECRET_BYTES], const unsigned char secret[SECRET_BYTES],
-						   uint64_t number, const HmacKey *hmac);
+						   const HmacKey *hmac);
 extern void place_context(unsigned char context[ENVELOPE_CONTEXT_BYTES],
 						  const unsigned char *place, size_t len,
 						  const unsigned char key[SECRET_BYTES]);

@@ -15,8 +15,7 @@
 
 #define DERIVE_PREFIX		"pgseal1 "
 #define DERIVE_PREFIX_LEN	8
-#define SUBJECT_LABEL		"subj"	/* with it all fits into one block of SHA-256 */
-#define NUMBER_BYTES		8
+#define SUBJECT_LABEL		"subject data"
 #define KEY_ID_PREFIX		"pgseal key id "
 #define KEY_ID_PREFIX_LEN	14
 #define KEY_ID_BYTES		4
@@ -122,29 +121,26 @@ derive_secret(unsigned char out[SECRET_BYTES], const char *label,
 
 /*
  * derive_subject
- *		The data key of one subject: derive_secret() with the label "subj",
- *		and the subject's secret and number as context.
+ *		The data key of one subject: derive_secret() with the label "subject
+ *		data" and the subject's secret as context, from a key absorbed before.
  *
  *	out			a secret; the caller wipes it
- *	hmac		of the data key of the key version
+ *	hmac		of the version secret
  *
- * Both keys go in, and neither alone tells anything of what comes out: once
- * the secret is destroyed the data key is no help.  Cannot fail.
- * Source: RFC 5869 section 2.2 (the secret is extracted under the data key).
+ * Both secrets go in, and neither alone tells anything of what comes out: once
+ * the subject's is destroyed the version's is no help.  Cannot fail.
+ * Source: RFC 5869 section 2.2 (one secret is extracted under the other).
  */
 void
 derive_subject(unsigned char out[SECRET_BYTES], const unsigned char secret[SECRET_BYTES],
-			   uint64_t number, const HmacKey *hmac)
+			   const HmacKey *hmac)
 {
 	static const char label[] = DERIVE_PREFIX SUBJECT_LABEL;
 	crypto_auth_hmacsha256_state state;
-	unsigned char number_bytes[NUMBER_BYTES];
 
-	bytes_put_be(number_bytes, NUMBER_BYTES, number);
 	start_mac(&state, hmac);
 	crypto_auth_hmacsha256_update(&state, (const unsigned char *) label, sizeof(label));
 	crypto_auth_hmacsha256_update(&state, secret, SECRET_BYTES);
-	crypto_auth_hmacsha256_update(&state, number_bytes, NUMBER_BYTES);
 	finish_mac(out, &state);
 }
 

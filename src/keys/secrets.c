@@ -207,16 +207,14 @@ unwrap(unsigned char secret[SECRET_BYTES], const unsigned char wrapped[WRAPPED_B
 	return opened;
 }
 
-/* fill_data: the data key, and what hangs on it. */
+/* fill_data: what a version's secret gives. */
 static void
 fill_data(VersionKey *slot, const unsigned char secret[SECRET_BYTES])
 {
-	unsigned char *data_key = slot->key.data_key;
-
 	slot->key.base = slot;
-	derive_secret(data_key, "data", NULL, 0, secret);
-	derive_secret(slot->place_key, "place", NULL, 0, data_key);
-	hmac_key(&slot->subject_key, data_key, SECRET_BYTES);
+	derive_secret(slot->key.data_key, "data", NULL, 0, secret);
+	derive_secret(slot->place_key, "place", NULL, 0, secret);
+	hmac_key(&slot->subject_key, secret, SECRET_BYTES);
 }
 
 /* fill_slot: data key and token key from the wrapped secrets. */
@@ -408,7 +406,7 @@ derive(SealKey *base, uint64 number, const unsigned char secret[SECRET_BYTES])
 	sodium_memzero(slot, sizeof(SealKey));
 	slot->base = base->base;
 	slot->subject = number;
-	derive_subject(slot->data_key, secret, number, &base->base->subject_key);
+	derive_subject(slot->data_key, secret, &base->base->subject_key);
 	return slot;
 }
 

@@ -50,6 +50,8 @@ DERIVATIONS_HEAD = [
     "#   fingerprint  -, root, -, fingerprint",
     "#   unwrap       associated data, wrapping key, secret, wrapped secret",
     "#   text         -, -, envelope, text form",
+    "#   subject      -, version secret, subject secret, data key of the subject",
+    "#   context      -, place secret, place, context",
 ]
 LOG_HEAD = [
     "# Frozen vectors of the log: lines are added, never changed.  Checked by test_vectors.c,",
@@ -100,6 +102,34 @@ def xchacha20poly1305(key, nonce, plain, bound):
     """Ciphertext and tag, draft-irtf-cfrg-xchacha-03 section 2."""
     short_nonce = bytes(4) + nonce[16:]
     return ChaCha20Poly1305(hchacha20(key, nonce[:16])).encrypt(short_nonce, plain, bound)
+
+
+def siphash24(key, message):
+    """SipHash-2-4 (Aumasson, Bernstein 2012), little-endian."""
+    k0, k1 = struct.unpack("<2Q", key)
+    v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D,
+         k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
+
+    def rotate(value, bits):
+        return (value << bits | value >> (64 - bits)) & (2 ** 64 - 1)
+
+    def rounds(count):
+        for _ in range(count):
+            for a, b, c, d, first, second in ((0, 1, 2, 3, 13, 16), (2, 1, 0, 3, 17, 21)):
+                v[a] = (v[a] + v[b]) % 2 ** 64
+                v[c] = (v[c] + v[d]) % 2 ** 64
+                v[b] = rotate(v[b], first) ^ v[a]
+                v[d] = rotate(v[d], second) ^ v[c]
+                v[a] = rotate(v[a], 32)
+
+    padded = message + bytes(-(len(message) + 1) % 8) + bytes([len(message) % 256])
+    for (word,) in struct.iter_unpack("<Q", padded):
+        v[3] ^= word
+        rounds(2)
+        v[0] ^= word
+    v[2] ^= 0xFF
+    rounds(4)
+    return struct.pack("<Q", v[0] ^ v[1] ^ v[2] ^ v[3])
 
 
 def hmac_sha256(key, message):
@@ -333,6 +363,14 @@ def derivation_lines():
         yield ["unwrap", bound, WRAP_KEY, VERSION, wrapped(bound, WRAP_KEY, VERSION)]
     for sealed in [envelope(v) for v in vectors()[:9]] + [b"\x00", b"\xfb\xff", b"\xff\xff\xff"]:
         yield ["text", "", b"", sealed, text_form(sealed)]
+    yield ["subject", "", VERSION, SUBJECT, SUBJECT_KEY]
+    yield ["subject", "", SUBJECT, VERSION, derive("subject data", VERSION, SUBJECT)]
+    place_key = derive("place", b"", VERSION)
+    yield ["derive", "place", VERSION, b"", place_key]
+    # column number, then each column of the row's key: length and binary form
+    row = struct.pack(">Q", SUBJECT_NUMBER) + struct.pack(">IQ", 8, 1)
+    for place in (b"", row, row + struct.pack(">I", 5) + b"caf\xc3\xa9", bytes(range(200))):
+        yield ["context", "", place_key, place, siphash24(place_key[:16], place)]
 
 
 def log_lines():

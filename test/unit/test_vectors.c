@@ -221,6 +221,31 @@ test_unwrap(void)
 }
 
 static void
+test_subject(void)
+{
+	unsigned char *out = unit_bytes(SECRET_BYTES);
+	const unsigned char *secret = column_secret(D_BYTES);
+	HmacKey		hmac;
+
+	hmac_key(&hmac, column_secret(D_KEY), SECRET_BYTES);
+	derive_subject(out, secret, &hmac);
+	check_column(D_RESULT, out, SECRET_BYTES);
+	derive_secret(out, "subject data", secret, SECRET_BYTES, column_secret(D_KEY));
+	check_column(D_RESULT, out, SECRET_BYTES);
+}
+
+static void
+test_context(void)
+{
+	unsigned char *context = unit_bytes(ENVELOPE_CONTEXT_BYTES);
+	size_t		len;
+	const unsigned char *place = column_bytes(&len, D_BYTES);
+
+	place_context(context, place, len, column_secret(D_KEY));
+	check_column(D_RESULT, context, ENVELOPE_CONTEXT_BYTES);
+}
+
+static void
 test_text(void)
 {
 	size_t		len;
@@ -406,6 +431,8 @@ static const struct
 	{"fingerprint", test_fingerprint},
 	{"unwrap", test_unwrap},
 	{"text", test_text},
+	{"subject", test_subject},
+	{"context", test_context},
 	{"leaf", test_leaf},
 	{"root", test_root},
 	{"inclusion", test_inclusion},
