@@ -12,6 +12,7 @@
 #include "base/base.h"
 
 #include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
 #include "types/types.h"
 #include "utils/relcache.h"
 
@@ -138,6 +139,11 @@ typedef struct RevealingView
 extern bool view_read(RevealingView *view, Relation relation);
 extern FuncExpr *view_call(Expr *target);
 extern Var *view_source(Expr *target, bool *sealed);
+
+/* narrow.c */
+extern void narrow_init(void);
+extern bool narrow_entry(RangeTblEntry *rte);
+extern void narrow_follow(PlannedStmt *plan);
 
 /* refresh.c */
 extern void refresh_init(void);

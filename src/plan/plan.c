@@ -33,6 +33,7 @@ typedef struct Survey
 {
 	bool		sealed;			/* some expression has or holds a sealed type */
 	bool		calls;			/* a SQL function is called with one */
+	bool		narrowed;		/* the condition of a policy lost an arm */
 	PlannerInfo *root;			/* collects dependencies of inlined functions; NULL without any */
 } Survey;
 
@@ -98,7 +99,7 @@ static bool survey_walker(Node *node, void *context);
  *
  * SQL functions are expanded first, because the planner would do it after us
  * and the body would then never be bound; the others are held to their column
- * definition lists.
+ * definition lists.  Policies of protected tables are narrowed.
  */
 static bool
 survey_query(Query *query, Survey *survey)
@@ -109,8 +110,12 @@ survey_query(Query *query, Survey *survey)
 		inline_set_functions(query, inlining_root(survey, query));
 	(void) query_tree_walker(query, survey_walker, survey, 0);
 	foreach(cell, query->rtable)
+	{
 		if (coldef_check_keys(lfirst_node(RangeTblEntry, cell)))
 			survey->sealed = true;
+		if (narrow_entry(lfirst_node(RangeTblEntry, cell)))
+			survey->narrowed = true;
+	}
 	return false;
 }
 
@@ -174,7 +179,7 @@ plan_query(Query *parse, const char *query_string, int cursor_options,
 		   ParamListInfo bound_params COMPAT_PLANNER_ARGS)
 {
 	PlannedStmt *plan;
-	Survey		survey = {false, false, NULL};
+	Survey		survey = {false, false, false, NULL};
 
 	if (!seal_in_database())
 		return run_planner(parse, query_string, cursor_options,
@@ -186,6 +191,8 @@ plan_query(Query *parse, const char *query_string, int cursor_options,
 	plan = run_planner(parse, query_string, cursor_options, bound_params COMPAT_PLANNER_PASS);
 	if (survey.root != NULL)
 		follow_inlined(plan, survey.root->glob);
+	if (survey.narrowed)
+		narrow_follow(plan);
 	return plan;
 }
 
@@ -196,5 +203,6 @@ plan_init(void)
 	planner_hook = plan_query;
 	aim_init();
 	store_init();
+	narrow_init();
 	refresh_init();
 }
