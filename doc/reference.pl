@@ -130,7 +130,7 @@ sub print_types
 	my @types = ask(<<'END');
   SELECT typname AS name, comment,
     (SELECT format_type(prorettype, NULL) FROM pg_proc
-     WHERE pronamespace = 'seal'::regnamespace AND proname = 'reveal' AND proargtypes[0] = t.oid) AS plain
+     WHERE pronamespace = 'seal'::regnamespace AND proname = 'reveal' AND proargtypes = ARRAY[t.oid]::oidvector) AS plain
   FROM member JOIN pg_type t ON classid = 'pg_type'::regclass AND t.oid = objid
   WHERE typtype = 'b' AND typelem = 0
 END
@@ -227,12 +227,14 @@ END
 }
 
 # signature FUNCTION...: of overloads with as many arguments; types that differ are an ellipsis.
+# A procedure has no result.
 sub signature
 {
 	my (@functions) = @_;
 	my $one = $functions[0];
 	my @arguments = map { argument($_, @functions) } 0 .. $#{ $one->{types} };
-	return common(map { $_->{name} } @functions) . '(' . join(', ', @arguments) . ") $arrow " . common_type(map { $_->{result} } @functions);
+	my $call = common(map { $_->{name} } @functions) . '(' . join(', ', @arguments) . ')';
+	return defined $one->{result} ? "$call $arrow " . common_type(map { $_->{result} } @functions) : "CALL $call";
 }
 
 sub argument

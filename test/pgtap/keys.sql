@@ -54,11 +54,11 @@ SELECT throws_ok($$ SELECT seal.create_key('nir', searchable => false) $$, '4271
 SELECT results_eq(
   $$ SELECT name::text COLLATE "default", searchable, pad, versions, active_version::integer FROM seal.keys ORDER BY name $$,
   $$ VALUES (repeat('a', 63), false, 16, 1, 1), ('audit', false, 16, 1, 1), ('bare', false, 1, 1, 1), ('literal', false, 16, 1, 1),
-     ('nir', true, 16, 1, 1), ('note', false, 4096, 1, 1), ('value', false, 16, 1, 1) $$,
+     ('nir', true, 16, 1, 1), ('note', false, 4096, 1, 1), ('subject', false, 16, 1, 1), ('value', false, 16, 1, 1) $$,
   'seal.keys shows them, and the built-in ones');
 SELECT is((SELECT comment FROM seal.key WHERE name = 'nir'), 'national number', 'a comment is kept');
 SELECT is((SELECT count(*) FROM seal.key WHERE search_secret IS NOT NULL), 1::bigint, 'only a searchable key has a search secret');
-SELECT is((SELECT count(DISTINCT secret) FROM seal.key_version), 7::bigint, 'each key has a secret of its own');
+SELECT is((SELECT count(DISTINCT secret) FROM seal.key_version), 8::bigint, 'each key has a secret of its own');
 SELECT throws_ok($$ CREATE TABLE t (a sealed_text(literal)) $$, '22023', 'invalid key name in type modifier: "literal"',
   'no column has the key of literals');
 SELECT throws_ok($$ CREATE TABLE t (a sealed_text(audit)) $$, '22023', 'invalid key name in type modifier: "audit"',
@@ -137,7 +137,7 @@ SELECT results_eq($$ SELECT count(*), count(secret) FROM seal.key_version v JOIN
 SELECT lives_ok($$ SELECT seal.create_key('brief', searchable => true); SELECT seal.drop_key('brief') $$, 'a searchable key is dropped');
 SELECT is((SELECT count(search_secret) FROM seal.key WHERE dropped), 0::bigint, 'its search secret is gone too');
 SELECT throws_ok(format('SELECT seal.drop_key(%L)', k), '42939', format('key "%s" is built in', k), format('%s cannot be dropped', k))
-  FROM unnest('{literal,audit}'::text[]) k;
+  FROM unnest('{literal,audit,subject}'::text[]) k;
 SELECT throws_ok($$ SELECT seal.drop_key('none') $$, '42704', 'key "none" does not exist', 'an unknown key cannot be dropped');
 SELECT is((SELECT seal.reveal(nir::sealed_text(nir)) FROM envelope), '184127645108946', 'other keys open as before');
 
