@@ -45,7 +45,7 @@ SELECT seal.grant_key('nir', 'postgres', '{reveal}');
 SELECT seal.revoke_key('nir', 'postgres');
 SQL
 my $log = log_since($node, $mark);
-like($log, qr/pgseal: grant grant key=nir to=postgres verbs=reveal login=postgres/, 'a right given with the log turned down is noted');
+like($log, qr/pgseal: grant grant key=nir to=postgres verbs=reveal scope=all login=postgres/, 'a right given with the log turned down is noted');
 like($log, qr/pgseal: grant revoke key=nir from=postgres/, 'and taken away');
 
 $mark = -s $node->logfile;

@@ -66,7 +66,7 @@ like(auditor(q{SELECT string_agg(concat_ws(' ', action, outcome, values_opened),
 is(auditor(q{SELECT string_agg(concat_ws(' ', application, keys, what), ', ' ORDER BY at) FROM seal.audit_log WHERE action = 'export'}), 'kept {note} reveal, kept small {note} reveal', 'who kept what he opened');
 is(auditor(q{SELECT concat_ws(' ', login_role, role, keys, outcome, what) FROM seal.refusals WHERE at > now() - interval '1 hour'}), 'lab_other lab_other {note} 42501 reveal', 'who was refused what');
 is(auditor(q{SELECT string_agg(concat_ws(' ', action, what, keys, detail), ', ' ORDER BY entry) FROM seal.key_events WHERE action IN ('key', 'grant')}),
-	'key create {note}, grant grant {note} to=lab_app verbs=seal,search,reveal', 'who changed keys and rights');
+	'key create {note}, grant grant {note} to=lab_app verbs=seal,search,reveal scope=all', 'who changed keys and rights');
 is(auditor(q{SELECT count(DISTINCT detail) FROM seal.key_events WHERE what = 'watch' AND detail LIKE 'table=public.patient%'}), '1', 'and what is watched');
 is(auditor(q{SELECT string_agg(concat_ws(' ', action, login_role, columns), ', ' ORDER BY entry) FROM seal.row_history('patient', '7')}), 'insert lab_app, update lab_app {seen}', 'what was done to a row');
 like(auditor(q{SELECT old ->> '' FROM seal.row_history('patient', '7') WHERE action = 'update'}), qr/^seal1:/, 'whose plain columns are sealed for him');

@@ -73,6 +73,7 @@ sub step
 	my %step = (
 		'text'     => [ "overlay($column placing chr(ascii($column) # 1) from 1 for 1)", "''" ],
 		'text[]'   => [ "array_append($column, '')", "'{}'" ],
+		'bigint[]' => [ "array_append($column, 0)", "'{}'" ],
 		'jsonb'    => [ "jsonb_set($column, ARRAY[(SELECT min(k) FROM jsonb_object_keys($column) k)], '0')", "'null'" ],
 		'bytea'    => [ "set_bit($column, 8 * length($column) - 8, 1 - get_bit($column, 8 * length($column) - 8))", q{'\x00'} ],
 		'uuid'     => [ "overlay($column\::text placing CASE left($column\::text, 1) WHEN '0' THEN '1' ELSE '0' END from 1 for 1)::uuid", "'00000000-0000-0000-0000-000000000000'" ],

@@ -85,7 +85,7 @@ is(error_of($node, 'lab_nobody', q{UPDATE seal.grant SET verbs = '{reveal}'}), '
 my $offset = -s $node->logfile;
 is(error_of($node, 'lab_nobody', q{SELECT seal.grant_key('note', 'lab_nobody', '{reveal}')}), '', 'he may give himself one');
 is(error_of($node, 'lab_nobody', $read), '', 'and use it');
-like(log_since($node, $offset), qr/LOG:  pgseal: grant grant key=note to=lab_nobody verbs=reveal login=lab_nobody session=lab_nobody role=lab_nobody$/m,
+like(log_since($node, $offset), qr/LOG:  pgseal: grant grant key=note to=lab_nobody verbs=reveal scope=all login=lab_nobody session=lab_nobody role=lab_nobody$/m,
 	'which is told in the log');
 $offset = -s $node->logfile;
 is(error_of($node, 'lab_nobody', q{SELECT seal.revoke_key('note', 'lab_nobody')}), '', 'taken away again');
