@@ -326,6 +326,20 @@ ALTER TABLE visit ATTACH PARTITION visit_c FOR VALUES IN ('c');
 SELECT * FROM visit_revealed WHERE ward = 'c';
 SELECT count(*) AS none FROM seal.verify_places('visit');
 
+-- a protected table has no parent, and no children but partitions
+CREATE TABLE lone (ward text, n int, patient varchar(20) NOT NULL, note sealed_text(prot_name), PRIMARY KEY (ward, n));
+CREATE TABLE heir (LIKE lone INCLUDING ALL);
+CREATE TABLE above (LIKE lone INCLUDING ALL) PARTITION BY LIST (ward);
+SELECT seal.protect('lone', 'patient', 'prot');
+CREATE TABLE heiress () INHERITS (lone);
+ALTER TABLE heir INHERIT lone;
+ALTER TABLE above ATTACH PARTITION lone FOR VALUES IN ('d');
+ALTER TABLE visit ATTACH PARTITION lone FOR VALUES IN ('d');
+SELECT count(*) AS none FROM pg_inherits WHERE inhrelid IN ('heir'::regclass, 'lone'::regclass) OR inhparent = 'lone'::regclass;
+SELECT seal.unprotect('lone');
+ALTER TABLE above ATTACH PARTITION lone FOR VALUES IN ('d');
+DROP TABLE heir, above;
+
 -- the end
 SELECT seal.unprotect('visit_a');
 SELECT seal.unprotect('visit');

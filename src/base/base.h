@@ -97,6 +97,7 @@ typedef enum SealError
 	SEAL_E_NO_ARGUMENT,			/* name: argument */
 	SEAL_E_NOT_PROTECTABLE,		/* name: relation */
 	SEAL_E_PROTECT_PARENT,		/* name: relation */
+	SEAL_E_PROTECT_INHERITS,	/* name: relation */
 	SEAL_E_PROTECTED,			/* name: relation */
 	SEAL_E_NOT_PROTECTED,		/* name: relation */
 	SEAL_E_PROTECTION_CLOSED,	/* name: relation */

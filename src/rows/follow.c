@@ -18,6 +18,7 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -44,6 +45,7 @@
 #define HAPPENED_KEY		0x04
 #define HAPPENED_TRIGGER	0x08
 #define HAPPENED_PARTITION	0x10
+#define HAPPENED_PARENT		0x20
 
 /* A column that was renamed, changed or dropped. */
 typedef struct ColumnChange
@@ -387,6 +389,8 @@ follow_object(ObjectAccessType access, Oid class, Oid object, int column, void *
 		note_constraint(object);
 	else if (class == TriggerRelationId)
 		note_trigger(access, object);
+	else if (class == InheritsRelationId && access == OAT_POST_ALTER)
+		(void) take_note(object, HAPPENED_PARENT);
 	else if (class == NamespaceRelationId && access == OAT_POST_ALTER)
 		(void) take_note(InvalidOid, HAPPENED_NAME);
 }
@@ -607,12 +611,33 @@ same_key(Relation relation, List *before)
 	return true;
 }
 
-/* check_left: is there still all that the protection needs?  2BP01, 0A000 */
+/* is_below_protected: does a table inherit, other than as a partition, from one that is protected? */
+static bool
+is_below_protected(Oid relation)
+{
+	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
+	bool		found = false;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+		found |= ring_protection_of(((Form_pg_inherits) GETSTRUCT(row))->inhparent) != NULL;
+	systable_endscan(scan);
+	table_close(inherits, AccessShareLock);
+	return found && !get_rel_relispartition(relation);
+}
+
+/* check_left: is there still all that the protection needs, and nothing above it?  2BP01, 0A000, 42809 */
 static void
 check_left(const Followed *followed, const RingProtection *ring)
 {
 	Relation	relation = table_open(followed->relation, AccessShareLock);
 
+	if ((followed->what & HAPPENED_PARENT) && has_superclass(followed->relation))
+		error_raise(SEAL_E_PROTECT_INHERITS, RelationGetRelationName(relation));
 	check_columns(followed, relation, NameStr(ring->subject_column));
 	if ((followed->what & HAPPENED_KEY) && !same_key(relation, followed->key))
 		error_raise(SEAL_E_PROTECTION_NEEDS, "primary key");
@@ -641,10 +666,12 @@ settle_table(const Followed *followed, const RingProtection *ring)
 		protect_reseal(followed->relation);
 }
 
-/* settle_partition: one that came to a protected table. */
+/* settle_partition: one that came to a protected table; what inherits otherwise has neither policies nor trigger.  42809 */
 static void
 settle_partition(const Followed *followed)
 {
+	if ((followed->what & HAPPENED_PARENT) && is_below_protected(followed->relation))
+		error_raise(SEAL_E_PROTECT_INHERITS, get_rel_name(followed->relation));
 	if (!OidIsValid(protection_relation(followed->relation)))
 		return;
 	if ((followed->what & HAPPENED_TRIGGER) && !OidIsValid(find_subject_trigger(followed->relation)))
