@@ -339,6 +339,29 @@ SELECT count(*) AS none FROM pg_inherits WHERE inhrelid IN ('heir'::regclass, 'l
 SELECT seal.unprotect('lone');
 ALTER TABLE above ATTACH PARTITION lone FOR VALUES IN ('d');
 DROP TABLE heir, above;
+-- a write to a watched table is recorded of the subject that the row names; a row that names nobody is written, too
+RESET ROLE;
+UPDATE seen SET last = clock_timestamp();
+SET ROLE regress_prot_owner;
+CREATE TABLE stay (id integer PRIMARY KEY, patient text NOT NULL, note sealed_text(prot_name)) PARTITION BY RANGE (id);
+CREATE TABLE stay_all PARTITION OF stay DEFAULT;
+SELECT seal.watch('stay');
+INSERT INTO stay VALUES (1, 'stay a', 'before');
+SELECT seal.protect('stay', 'patient', 'prot');
+INSERT INTO stay VALUES (2, 'stay b', 'after'), (3, 'stay a', NULL), (4, '', NULL), (5, 'stay c', NULL);
+UPDATE stay SET note = 'again' WHERE id = 3;
+UPDATE stay SET patient = 'stay b' WHERE id = 1;
+DELETE FROM stay WHERE id >= 3;
+SELECT seal.unprotect('stay');
+DELETE FROM stay WHERE id = 2;
+RESET ROLE;
+SELECT seal.checkpoint() <> '' AS t;
+CREATE TEMPORARY TABLE people AS SELECT name, seal.subject_number('prot', name) AS number FROM unnest('{stay a,stay b}'::text[]) name;
+SELECT action, row_key, name, subject IS NULL AS nobody FROM seal.audit_log l LEFT JOIN people p ON p.number = l.subject, seen
+  WHERE relation LIKE '%stay' AND action IN ('insert', 'update', 'delete') AND at > seen.last ORDER BY entry;
+SELECT what, name FROM seal.audit_log l LEFT JOIN people p ON p.number = l.subject, seen WHERE what = 'transfer' AND at > seen.last;
+SELECT action, outcome, role, categories FROM seal.access_report('prot', 'stay b') ORDER BY action, role;
+SET ROLE regress_prot_owner;
 
 -- the end
 SELECT seal.unprotect('visit_a');

@@ -227,7 +227,7 @@ COMMENT ON COLUMN seal.audit_log.relation IS
 COMMENT ON COLUMN seal.audit_log.row_key IS
   'key of the row: the text of a key of one column, else a JSON array';
 COMMENT ON COLUMN seal.audit_log.subject IS
-  'number of the subject; in open that of the first value, in close of the only one';
+  'number of the subject; in open that of the first value, in close of the only one, in a write that of the row as it is now, where its table is protected';
 COMMENT ON COLUMN seal.audit_log.keys IS
   'key of the values, or the one that was changed; of a watched row those of its recorded sealed columns, null without any';
 COMMENT ON COLUMN seal.audit_log.columns IS 'columns that an update changed; null for an insert and a delete, which have all of them';

@@ -194,6 +194,7 @@ extern void sealkey_context(unsigned char context[ENVELOPE_CONTEXT_BYTES], SealK
 /* subject.c */
 extern SealError subject_find(const Subject **subject, uint64 number);
 extern SealError subject_find_external(uint64 *number, const char *type, const char *external);
+extern uint64 subject_named(const char *type, const char *external);
 extern SealError subject_make(uint64 *number, const char *type, const char *external);
 
 /* Which role may open the values of which subject: one row of seal.admission. */

@@ -265,6 +265,13 @@ find_kept(const char *type, const char *external)
 	return place->number;
 }
 
+/* is_id: can a subject be called so? */
+static bool
+is_id(const char *utf8)
+{
+	return utf8[0] != '\0' && strlen(utf8) <= SUBJECT_ID_MAX;
+}
+
 /* check_id: what no subject is called; returns the id as UTF-8. */
 static char *
 check_id(const char *type, const char *external)
@@ -274,7 +281,7 @@ check_id(const char *type, const char *external)
 	if (!key_name_fits(type))
 		error_raise(SEAL_E_SUBJECT_TYPE, type);
 	utf8 = pg_server_to_any(external, strlen(external), PG_UTF8);
-	if (utf8[0] == '\0' || strlen(utf8) > SUBJECT_ID_MAX)
+	if (!is_id(utf8))
 		error_raise(SEAL_E_SUBJECT_ID, NULL);
 	return utf8;
 }
@@ -313,6 +320,24 @@ subject_find_external(uint64 *number, const char *type, const char *external)
 	utf8 = check_id(type, external);
 	error = subject_lookup(lookup, type, utf8);
 	return error == SEAL_OK ? find_stored(number, lookup) : error;
+}
+
+/*
+ * subject_named
+ *		The number of the subject that a row names; 0 when there is none, or when
+ *		that cannot be said.
+ *
+ * For telling of rows that are there, whatever they say: raises nothing about it.
+ */
+uint64
+subject_named(const char *type, const char *external)
+{
+	uint64		number;
+
+	if (!is_id(pg_server_to_any(external, strlen(external), PG_UTF8)) ||
+		subject_find_external(&number, type, external) != SEAL_OK)
+		return 0;
+	return number;
 }
 
 /* make: a new subject; *number stays 0 when somebody else was first. */

@@ -85,14 +85,25 @@ set_names(Change *change, const ChosenNames *names)
 		change_set(change, CHANGE_KEYS, names->keys);
 }
 
+/* set_subject: whom the row is about, where its table is protected. */
+static void
+set_subject(Change *change, const Watched *watched, Relation relation, TupleTableSlot *slot)
+{
+	uint64		subject = watched->is_protected ? row_about(relation, slot) : 0;
+
+	if (subject != 0)
+		change_set(change, CHANGE_SUBJECT, Int64GetDatum((int64) subject));
+}
+
 /* record_whole: INSERT or DELETE of a row. */
 static void
-record_whole(Watched *watched, AuditAction action, ChangeColumn image, TupleTableSlot *slot)
+record_whole(Watched *watched, Relation relation, AuditAction action, ChangeColumn image, TupleTableSlot *slot)
 {
 	Change		change;
 
 	change_start(&change);
 	slot_getallattrs(slot);
+	set_subject(&change, watched, relation, slot);
 	change_set_action(&change, action);
 	change_set_text(&change, CHANGE_ROW_KEY, row_key(watched, slot));
 	set_names(&change, row_names(watched, NULL));
@@ -112,9 +123,15 @@ set_row_key(Change *change, const Watched *watched, TupleTableSlot *old_slot, Tu
 		change_set_text(change, CHANGE_DETAIL, psprintf(WHEN_KEY_CHANGES "%s", after));
 }
 
-/* record_update: what changed, and nothing but that. */
+/*
+ * record_update
+ *		What changed, and nothing but that.
+ *
+ * A row that goes to another subject is a write about that one: the transfer of its
+ * values is recorded of the one it leaves.
+ */
 static void
-record_update(Watched *watched, TupleTableSlot *old_slot, TupleTableSlot *new_slot)
+record_update(Watched *watched, Relation relation, TupleTableSlot *old_slot, TupleTableSlot *new_slot)
 {
 	bool	   *changed = palloc(sizeof(bool) * Max(watched->column_count, 1));
 	Change		change;
@@ -122,6 +139,7 @@ record_update(Watched *watched, TupleTableSlot *old_slot, TupleTableSlot *new_sl
 	change_start(&change);
 	slot_getallattrs(old_slot);
 	slot_getallattrs(new_slot);
+	set_subject(&change, watched, relation, new_slot);
 	if (row_changes(changed, watched, old_slot, new_slot))
 		set_row_key(&change, watched, old_slot, new_slot);
 	else
@@ -149,11 +167,11 @@ static void
 record_event(const TriggerData *trigger, Watched *watched)
 {
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-		record_whole(watched, AUDIT_INSERT, CHANGE_NEW, trigger->tg_trigslot);
+		record_whole(watched, trigger->tg_relation, AUDIT_INSERT, CHANGE_NEW, trigger->tg_trigslot);
 	else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-		record_whole(watched, AUDIT_DELETE, CHANGE_OLD, trigger->tg_trigslot);
+		record_whole(watched, trigger->tg_relation, AUDIT_DELETE, CHANGE_OLD, trigger->tg_trigslot);
 	else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-		record_update(watched, trigger->tg_trigslot, trigger->tg_newslot);
+		record_update(watched, trigger->tg_relation, trigger->tg_trigslot, trigger->tg_newslot);
 	else
 		record_truncate(watched);
 }

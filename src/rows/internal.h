@@ -75,6 +75,7 @@ typedef struct Watched
 	Datum		relation;		/* its name, as people write it */
 	Datum		partition;		/* where the row lies; only when that is another table */
 	bool		is_partition;
+	bool		is_protected;	/* its rows are about subjects */
 	Oid			change_table;
 	TupleDesc	change_desc;	/* a copy */
 	int			column_count;
@@ -226,6 +227,7 @@ extern bool row_has_key(ProtectedRow *row);
 extern SealError row_seek_subject(ProtectedRow *row);
 extern uint64 row_subject(ProtectedRow *row);
 extern uint64 row_make_subject(ProtectedRow *row);
+extern uint64 row_about(Relation relation, TupleTableSlot *slot);
 extern bool row_fits(ProtectedRow *row, const ProtectedColumn *column, const Envelope *envelope);
 extern Datum row_seal(ProtectedRow *row, const ProtectedColumn *column, const Envelope *envelope);
 

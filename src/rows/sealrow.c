@@ -65,6 +65,28 @@ row_subject(ProtectedRow *row)
 	return row->subject;
 }
 
+/*
+ * row_about
+ *		The number of the subject that a row of this table is about; 0 when nothing
+ *		protects the table, there is no such subject, or that cannot be said.
+ */
+uint64
+row_about(Relation relation, TupleTableSlot *slot)
+{
+	ProtectedRow row;
+	Protected  *protected;
+
+	if (ring_verify() != SEAL_OK)
+		return 0;
+	protected = protected_of(relation);
+	if (protected == NULL || protected->closed)
+		return 0;
+	row_start(&row, protected, slot);
+	if (!row_names_subject(&row))
+		return 0;
+	return subject_named(NameStr(protected->subject_type), row.external);
+}
+
 /* row_make_subject: the same, and there is one afterwards.  23502 */
 uint64
 row_make_subject(ProtectedRow *row)

@@ -85,7 +85,8 @@ note_transfer(const Protected *protected, uint64 from, uint64 to)
 		gate_note(&(GateEvent) {
 			.action = "protect",.what = "transfer",
 			.detail = psprintf("table=%s from=" UINT64_FORMAT " to=" UINT64_FORMAT,
-							   watch_relation_name(protected->logical), from, to)
+							   watch_relation_name(protected->logical), from, to),
+			.subject = from
 		});
 }
 

@@ -35,7 +35,7 @@ typedef struct Known
 {
 	Oid			relation;
 	Watched    *watched;
-	uint64		ring;			/* ring_stamp() then: the names of keys */
+	uint64		ring;			/* ring_stamp() then: the names of keys, what is protected */
 } Known;
 
 static HTAB *cache = NULL;
@@ -324,6 +324,7 @@ read_table(Relation relation)
 	watched->is_partition = watched->logical != RelationGetRelid(relation);
 	if (watched->is_partition)
 		watched->partition = CStringGetTextDatum(watch_relation_name(RelationGetRelid(relation)));
+	watched->is_protected = OidIsValid(protection_relation(RelationGetRelid(relation)));
 	read_log_table(watched);
 	read_columns(watched, RelationGetDescr(relation));
 	read_row_key(watched, relation);
@@ -414,8 +415,8 @@ learn(Relation relation)
 {
 	Oid			oid = RelationGetRelid(relation);
 	uint64		before = changes;
-	Watched    *watched = read_table(relation);
 	uint64		ring = ring_stamp();
+	Watched    *watched = read_table(relation);
 	bool		found;
 
 	if (changes != before)
