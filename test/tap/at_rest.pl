@@ -65,8 +65,9 @@ sub patterns
 		my $stored = $type eq 'numeric' ? pack('v*', unpack('n*', $binary)) : reverse $binary;
 		$patterns{$type} = [ $text =~ s/^\\x//r =~ s/\+00$//r, $binary, $type =~ /bytea|uuid|jsonb/ ? () : $stored ];
 	}
-	$patterns{'8 kB and more'}  = ["large-$kind-kB-0000100"];
-	$patterns{'1 MB and more'} = ["large-$kind-MB-0070000"];
+	# two of the many in each: the end of a page of the write-ahead log may lie within one
+	$patterns{'8 kB and more'} = [ "large-$kind-kB-0000100", "large-$kind-kB-0000400" ];
+	$patterns{'1 MB and more'} = [ "large-$kind-MB-0070000", "large-$kind-MB-0060000" ];
 	return $patterns_of{$kind} = \%patterns;
 }
 
