@@ -49,9 +49,14 @@ row_names_subject(ProtectedRow *row)
 SealError
 row_seek_subject(ProtectedRow *row)
 {
+	SealError	error;
+
 	if (row->subject != 0 || !row_names_subject(row))
 		return SEAL_OK;
-	return subject_find_external(&row->subject, NameStr(row->protected->subject_type), row->external);
+	error = subject_find_external(&row->subject, NameStr(row->protected->subject_type), row->external);
+	if (error != SEAL_OK)
+		row->subject = 0;		/* a closed one is not found for the next column either */
+	return error;
 }
 
 /* row_subject: its number; 0 when there is no such subject yet. */
