@@ -23,6 +23,7 @@
 #include "keys/secrets.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -277,7 +278,7 @@ is_over(const AdmissionRow *row, TimestampTz now)
  * By a snapshot of now, which also sees what the current command wrote.
  */
 static AdmissionRow *
-read_rows(int *count, Relation table, Oid index, ScanKey key)
+read_rows(int *count, Relation table, Oid index, ScanKey keys, int key_count)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(table)));
 	AdmissionRow *rows = palloc(sizeof(AdmissionRow) * 16);
@@ -286,7 +287,7 @@ read_rows(int *count, Relation table, Oid index, ScanKey key)
 	int			room = 16;
 
 	snapshot->curcid = GetCurrentCommandId(false) + 1;
-	scan = systable_beginscan(table, index, OidIsValid(index), snapshot, key != NULL ? 1 : 0, key);
+	scan = systable_beginscan(table, index, OidIsValid(index), snapshot, key_count, keys);
 	*count = 0;
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -304,14 +305,24 @@ read_rows(int *count, Relation table, Oid index, ScanKey key)
 	return rows;
 }
 
-/* rows_of_role: all admissions of one role, over or not, believed or not. */
+/*
+ * rows_of_role
+ *		The admissions of one role, believed or not.
+ *
+ * The index leaves out those that are over, which gather over the years; without
+ * it, where no index of the system is used, they are among the others.
+ */
 static AdmissionRow *
-rows_of_role(int *count, Relation table, Oid role)
+rows_of_role(int *count, Relation table, Oid role, TimestampTz now)
 {
-	ScanKeyData key;
+	ScanKeyData keys[3];
 
-	ScanKeyInit(&key, ADMISSION_ROLE_OID + 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
-	return read_rows(count, table, seal_relation_oid(ROLE_INDEX), &key);
+	ScanKeyInit(&keys[0], ADMISSION_ROLE_OID + 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
+	ScanKeyEntryInitialize(&keys[1], SK_ISNULL | SK_SEARCHNULL, ADMISSION_DISMISSED_AT + 1,
+						   InvalidStrategy, InvalidOid, InvalidOid, InvalidOid, (Datum) 0);
+	ScanKeyInit(&keys[2], ADMISSION_UNTIL + 1, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
+				TimestampTzGetDatum(now));
+	return read_rows(count, table, seal_relation_oid(ROLE_INDEX), keys, IgnoreSystemIndexes ? 1 : lengthof(keys));
 }
 
 /* row_of_id: one admission; false when there is none. */
@@ -323,7 +334,7 @@ row_of_id(AdmissionRow *row, Relation table, uint64 id)
 	int			count;
 
 	ScanKeyInit(&key, ADMISSION_ID + 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum((int64) id));
-	rows = read_rows(&count, table, RelationGetPrimaryKeyIndex(table), &key);
+	rows = read_rows(&count, table, RelationGetPrimaryKeyIndex(table), &key, 1);
 	if (count == 0)
 		return false;
 	*row = rows[0];
@@ -379,7 +390,7 @@ admissions_of(Admission **found, int *count, Oid role)
 	if (error != SEAL_OK)
 		return error;
 	table = open_table(AccessShareLock);
-	rows = rows_of_role(&row_count, table, role);
+	rows = rows_of_role(&row_count, table, role, now);
 	table_close(table, NoLock);
 	*found = palloc(sizeof(Admission) * (row_count + 1));
 	for (int i = 0; i < row_count && error == SEAL_OK; i++)
@@ -406,7 +417,7 @@ admission_is_open(Oid role)
 	int			count;
 	bool		open = false;
 
-	rows = rows_of_role(&count, table, role);
+	rows = rows_of_role(&count, table, role, now);
 	table_close(table, NoLock);
 	for (int i = 0; i < count && !open; i++)
 		open = !is_over(&rows[i], now) && check_row(&rows[i]) == SEAL_OK;
@@ -575,7 +586,7 @@ admission_dismiss(uint64 subject, Oid role)
 	int			count;
 	int			dismissed = 0;
 
-	rows = rows_of_role(&count, table, role);
+	rows = rows_of_role(&count, table, role, now);
 	for (int i = 0; i < count; i++)
 	{
 		if ((uint64) DatumGetInt64(rows[i].values[ADMISSION_SUBJECT]) != subject ||
@@ -619,7 +630,7 @@ admission_rename(Oid role, const char *old_name, const char *name)
 	int			count;
 	int			renamed = 0;
 
-	rows = rows_of_role(&count, table, role);
+	rows = rows_of_role(&count, table, role, now);
 	for (int i = 0; i < count; i++)
 	{
 		if (is_over(&rows[i], now) || check_row(&rows[i]) != SEAL_OK ||
@@ -647,7 +658,7 @@ admission_rebind(void)
 	int			count;
 	int			bound = 0;
 
-	rows = read_rows(&count, table, InvalidOid, NULL);
+	rows = read_rows(&count, table, InvalidOid, NULL, 0);
 	for (int i = 0; i < count; i++)
 	{
 		Oid			role;

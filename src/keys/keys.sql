@@ -110,8 +110,8 @@ CREATE TABLE seal.admission (
   mac bytea NOT NULL);
 COMMENT ON TABLE seal.admission IS
   'which role may open the values of which subject, and until when; rows are kept when they are over; a row counts only while its MAC fits and role, role_oid and role_name are one role of this cluster; reason and note are sealed under key audit';
-CREATE INDEX admission_role ON seal.admission (role_oid, subject);
-COMMENT ON INDEX seal.admission_role IS 'what a role is admitted to';
+CREATE INDEX admission_role ON seal.admission (role_oid, dismissed_at, until);
+COMMENT ON INDEX seal.admission_role IS 'what a role is still admitted to';
 
 SELECT pg_catalog.pg_extension_config_dump('seal.key', '');
 SELECT pg_catalog.pg_extension_config_dump('seal.key_version', '');
