@@ -57,7 +57,7 @@ extern uint64 subject_closed_number(void);
 
 /* subject_row.c */
 extern Oid	subject_table(void);
-extern uint64 subject_number(HeapTuple tuple, TupleDesc desc);
+extern uint64 subject_number(HeapTuple tuple);
 extern Snapshot subject_snapshot(Relation table);
 extern void subject_keys_forget(void);
 extern SealError subject_keys(const SubjectKeys **keys, uint16 version);

@@ -83,7 +83,7 @@ copy_rows(Relation table, TableScanDesc scan)
 	{
 		HeapTuple	tuple = ExecCopySlotHeapTuple(slot);
 
-		around->numbers[around->count] = subject_number(tuple, RelationGetDescr(table));
+		around->numbers[around->count] = subject_number(tuple);
 		around->tuples[around->count++] = tuple;
 	}
 	MemoryContextSwitchTo(old);

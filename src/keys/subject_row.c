@@ -211,14 +211,39 @@ block_is(const struct varlena *bytes, size_t least, size_t most)
 	return bytes != NULL && VARSIZE_ANY_EXHDR(bytes) >= least && VARSIZE_ANY_EXHDR(bytes) <= most;
 }
 
+/*
+ * row_desc
+ *		The columns of seal.subject, as check_columns() found them.
+ *
+ * Rows that were copied are taken apart without the table: it is opened to
+ * read, and not once more for each subject of a page.
+ */
+static TupleDesc
+row_desc(void)
+{
+	static TupleDesc desc = NULL;
+	MemoryContext old;
+	TupleDesc	made;
+
+	if (likely(desc != NULL))
+		return desc;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	made = CreateTemplateTupleDesc(SUBJECT_COLUMNS);
+	for (int i = 0; i < SUBJECT_COLUMNS; i++)
+		TupleDescInitEntry(made, i + 1, NULL, column_types[i], -1, 0);
+	MemoryContextSwitchTo(old);
+	desc = made;
+	return desc;
+}
+
 /* deform: a tuple taken apart; false when it has not the form of those that pgseal writes. */
 static bool
-deform(SubjectRow *row, HeapTuple tuple, TupleDesc desc)
+deform(SubjectRow *row, HeapTuple tuple)
 {
 	Datum		values[SUBJECT_COLUMNS];
 	bool		nulls[SUBJECT_COLUMNS];
 
-	heap_deform_tuple(tuple, desc, values, nulls);
+	heap_deform_tuple(tuple, row_desc(), values, nulls);
 	for (int i = 0; i < SUBJECT_COLUMNS; i++)
 	{
 		if (nulls[i] && i != SUBJECT_SECRET)
@@ -306,10 +331,10 @@ open_table(LOCKMODE mode)
 
 /* subject_number: of a row as it stands, believed or not; 0 for one that has none. */
 uint64
-subject_number(HeapTuple tuple, TupleDesc desc)
+subject_number(HeapTuple tuple)
 {
 	bool		missing;
-	Datum		number = heap_getattr(tuple, SUBJECT_NUMBER + 1, desc, &missing);
+	Datum		number = heap_getattr(tuple, SUBJECT_NUMBER + 1, row_desc(), &missing);
 
 	return missing ? 0 : (uint64) DatumGetInt64(number);
 }
@@ -347,17 +372,10 @@ open_row(OpenSubject *subject, const SubjectRow *row)
 SealError
 subject_open(OpenSubject *subject, uint64 *number, HeapTuple tuple)
 {
-	Relation	table = open_table(AccessShareLock);
 	SubjectRow	row;
-	bool		fits;
 
-	*number = 0;
-	if (table == NULL)
-		return SEAL_E_SUBJECT_CLOSED;
-	*number = subject_number(tuple, RelationGetDescr(table));
-	fits = deform(&row, tuple, RelationGetDescr(table));
-	table_close(table, NoLock);
-	return fits ? open_row(subject, &row) : SEAL_E_SUBJECT_CLOSED;
+	*number = subject_number(tuple);
+	return deform(&row, tuple) ? open_row(subject, &row) : SEAL_E_SUBJECT_CLOSED;
 }
 
 /* ----------
@@ -484,7 +502,7 @@ seal_secret(const unsigned char secret[SECRET_BYTES], const SubjectRow *row,
 
 /* form: a row as a tuple. */
 static HeapTuple
-form(const SubjectRow *row, TupleDesc desc)
+form(const SubjectRow *row)
 {
 	bool		nulls[SUBJECT_COLUMNS] = {0};
 	Datum		values[SUBJECT_COLUMNS] = {
@@ -498,7 +516,7 @@ form(const SubjectRow *row, TupleDesc desc)
 		[SUBJECT_CHANGED_AT] = TimestampTzGetDatum(row->changed_at),
 	};
 
-	return heap_form_tuple(desc, values, nulls);
+	return heap_form_tuple(row_desc(), values, nulls);
 }
 
 /* seal_row: id and secret under one nonce prefix, which no other row has. */
@@ -535,7 +553,6 @@ subject_start(HeapTuple *tuple, OpenSubject *subject, const unsigned char lookup
 		unsigned char prefix[NONCE_PREFIX_BYTES];
 	}			drawn;
 	SubjectRow	row = {0};
-	Relation	table;
 
 	if (error != SEAL_OK)
 		return error;
@@ -550,9 +567,7 @@ subject_start(HeapTuple *tuple, OpenSubject *subject, const unsigned char lookup
 	row.changed_at = GetCurrentTimestamp();
 	seal_row(&row, subject, drawn.prefix, keys);
 	sodium_memzero(&drawn, sizeof(drawn));
-	table = open_table(AccessShareLock);
-	*tuple = form(&row, RelationGetDescr(table));
-	table_close(table, NoLock);
+	*tuple = form(&row);
 	return SEAL_OK;
 }
 

@@ -30,6 +30,8 @@
 
 PG_FUNCTION_INFO_V1(pgseal_place);
 
+#define PLACE_ROOM	64			/* bytes, of which most places need less */
+
 /* ----------
  * Which columns
  * ----------
@@ -141,6 +143,8 @@ place_part_init(PlacePart *part, Oid type, MemoryContext context)
 	part->len = get_typlen(base);
 	if (part->form == PLACE_NONE)
 		return false;
+	if (part->form != PLACE_LABEL && part->form != PLACE_SEND)
+		return true;
 	if (part->form == PLACE_LABEL)
 		getTypeOutputInfo(base, &function, &is_varlena);
 	else
@@ -277,6 +281,16 @@ call_parts(FunctionCallInfo fcinfo)
 	return parts;
 }
 
+/* start_bytes: a varlena of which only the header is there, with room for so many bytes: called for every value of a scan. */
+static void
+start_bytes(StringInfo bytes, int room)
+{
+	bytes->data = palloc(room);
+	bytes->maxlen = room;
+	bytes->len = VARHDRSZ;
+	bytes->cursor = 0;
+}
+
 /* seal.place(bigint, VARIADIC "any") returns bytea */
 Datum
 pgseal_place(PG_FUNCTION_ARGS)
@@ -285,8 +299,7 @@ pgseal_place(PG_FUNCTION_ARGS)
 	StringInfoData place;
 	int			i;
 
-	initStringInfo(&place);
-	appendStringInfoSpaces(&place, VARHDRSZ);
+	start_bytes(&place, PLACE_ROOM);
 	pq_sendint64(&place, (uint64) PG_GETARG_INT64(0));
 	for (i = 1; i < PG_NARGS(); i++)
 		place_add(&place, &parts[i], PG_GETARG_DATUM(i));
