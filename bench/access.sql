@@ -41,6 +41,34 @@ BEGIN
   END LOOP;
 END $$;
 
+-- Wall time of the same scans by two processes.
+CREATE PROCEDURE bench.access_parallel(round integer) LANGUAGE plpgsql AS $$
+DECLARE
+  variant text;
+  started timestamptz;
+BEGIN
+  PERFORM set_config('parallel_setup_cost', '0', true), set_config('parallel_tuple_cost', '0', true),
+    set_config('min_parallel_table_scan_size', '0', true), set_config('max_parallel_workers_per_gather', '1', true);
+  FOREACH variant IN ARRAY '{sealed,protected}'::text[] LOOP
+    started := clock_timestamp();
+    EXECUTE format('SELECT count(nir), count(last_name), count(first_name), count(born), count(phone), count(note) FROM %I', variant || '_revealed');
+    INSERT INTO bench.sample VALUES ('access parallel scan', variant, round, extract(epoch FROM clock_timestamp() - started) * 1e3, 'ms');
+  END LOOP;
+END $$;
+
+-- Rows that are copied from a file, of new patients.
+CREATE PROCEDURE bench.access_copy(round integer, times bigint, file text) LANGUAGE plpgsql AS $$
+DECLARE
+  variant text;
+BEGIN
+  EXECUTE format('COPY (SELECT id + %s, nir, last_name, first_name, born, phone, note FROM incoming) TO %L', 1000000000 + round * times, file);
+  FOREACH variant IN ARRAY '{sealed,protected}'::text[] LOOP
+    CALL bench.take('access copy', variant, round, times, format('COPY %I FROM %L', variant, file));
+    EXECUTE format('DELETE FROM %I WHERE id > 1000000000', variant);
+    COMMIT;
+  END LOOP;
+END $$;
+
 -- Rows that are inserted: of patients who are new, and of those who were there before.
 CREATE PROCEDURE bench.access_load(round integer, times bigint) LANGUAGE plpgsql AS $$
 DECLARE
