@@ -95,6 +95,14 @@ ask($doctor, 'ROLLBACK;');
 $node->safe_psql('postgres', q{BEGIN; SELECT seal.admit('patient', 'CANARYid9', 'doctor', 'TREAT', 'infinity'); ROLLBACK});
 is(ask($doctor, 'EXECUTE seen;'), '', 'an admission that is taken back gives nothing');
 
+# The index leaves out what was dismissed; who uses none still does not see it.
+my $slow = session("doctor options='-c ignore_system_indexes=on'");
+as_role($node, 'lab_officer', q{SELECT seal.admit('patient', 'CANARYid10', 'doctor', 'TREAT', 'infinity')});
+is(ask($slow, 'SELECT note FROM patient_revealed;'), 'note 10', 'without an index of the system an admission counts, and none that was dismissed');
+as_role($node, 'lab_officer', q{SELECT seal.dismiss('patient', 'CANARYid10', 'doctor')});
+$slow->{in} .= "\\q\n";
+$slow->{run}->finish;
+
 # An admission ends by the clock, within a statement too.
 sql(q{SELECT seal.admit('patient', 'CANARYid9', 'doctor', 'TREAT', clock_timestamp() + '2 seconds')});
 is(ask($doctor, 'SELECT note FROM patient_revealed, pg_sleep(0.1);'), 'note 9', 'before its end a value opens');
