@@ -40,3 +40,10 @@ FROM (SELECT string_agg(format_type(atttypid, atttypmod), ' '
 
 SELECT count(*) = 1, 'from outside, nir is unique', count(*) FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
 WHERE indrelid = 'patient'::regclass AND indisunique AND attname = 'nir' AND indnkeyatts = 1;
+
+SELECT relrowsecurity = (current_database() LIKE '%.protected'), 'from outside, the table is protected where it is said to be', relrowsecurity
+FROM pg_class WHERE oid = 'patient'::regclass;
+SELECT current_database() LIKE '%.protected' AS protected \gset
+\if :protected
+SELECT count(*) = 0, 'from outside, every value is in its place', jsonb_agg(misplaced) FROM seal.verify_places('patient') AS misplaced;
+\endif
