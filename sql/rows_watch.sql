@@ -511,6 +511,12 @@ SELECT seal.watch('patient');
 ALTER TABLE patient DISABLE TRIGGER ALL;
 SELECT seal.watch('patient');
 SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'patient'::regclass AND NOT tgisinternal ORDER BY tgname;
+-- a restore with --disable-triggers ends so; ours fire always, for a subscription too, or not at all
+ALTER TABLE patient DISABLE TRIGGER ALL;
+ALTER TABLE patient ENABLE TRIGGER ALL;
+SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'patient'::regclass AND NOT tgisinternal ORDER BY tgname;
+ALTER TABLE patient ENABLE REPLICA TRIGGER "0_seal_audit", DISABLE TRIGGER "0_seal_audit_truncate";
+SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'patient'::regclass AND NOT tgisinternal ORDER BY tgname;
 
 RESET search_path;
 SET client_min_messages = warning;

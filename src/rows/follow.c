@@ -15,6 +15,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
+#include "catalog/indexing.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -30,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -165,6 +167,47 @@ subject_trigger_remove(Oid relation)
 		return;
 	ObjectAddressSet(address, TriggerRelationId, trigger);
 	performDeletion(&address, DROP_RESTRICT, 0);
+	CommandCounterIncrement();
+}
+
+/* keep_firing: one of ours that would not fire for a subscription does so again; off is off. */
+static void
+keep_firing(Relation triggers, HeapTuple row)
+{
+	Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(row);
+	HeapTuple	copy;
+
+	if (form->tgenabled != TRIGGER_FIRES_ON_ORIGIN && form->tgenabled != TRIGGER_FIRES_ON_REPLICA)
+		return;
+	copy = heap_copytuple(row);
+	((Form_pg_trigger) GETSTRUCT(copy))->tgenabled = TRIGGER_FIRES_ALWAYS;
+	CatalogTupleUpdate(triggers, &copy->t_self, copy);
+	CacheInvalidateRelcacheByRelid(form->tgrelid);
+	heap_freetuple(copy);
+}
+
+/* triggers_keep_firing: those of seal.subject() and seal.audit(); ENABLE TRIGGER ALL, as in a restore, says less than they need. */
+static void
+triggers_keep_firing(Oid relation)
+{
+	Relation	triggers = table_open(TriggerRelationId, RowExclusiveLock);
+	Oid			subject = subject_function();
+	Oid			audit = watch_function();
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+	scan = systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		Oid			function = ((Form_pg_trigger) GETSTRUCT(row))->tgfoid;
+
+		if (function == subject || function == audit)
+			keep_firing(triggers, row);
+	}
+	systable_endscan(scan);
+	table_close(triggers, RowExclusiveLock);
 	CommandCounterIncrement();
 }
 
@@ -721,6 +764,8 @@ settle(List *done)
 		const Followed *followed = lfirst(cell);
 		RingProtection ring;
 
+		if (followed->what & HAPPENED_TRIGGER)
+			triggers_keep_firing(followed->relation);
 		if (!OidIsValid(followed->relation))
 			settle_schema();
 		else if (protection_copy(&ring, followed->relation))

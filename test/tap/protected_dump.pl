@@ -76,9 +76,8 @@ sub works_ok
 	is(as_role($where, 'stranger', q{SELECT count(*) FROM patient}, database => $database), '0', "$name: who has no right sees nobody");
 	is($where->safe_psql($database, q{SELECT * FROM seal.verify_places('patient') UNION ALL SELECT * FROM seal.verify_places('result')}), '', "$name: every value is in its place");
 	is($where->safe_psql($database, q{SELECT relrowsecurity, count(*) FROM pg_class WHERE relname IN ('patient', 'result') GROUP BY 1}), 't|2', "$name: row security is on");
-	# ENABLE TRIGGER ALL, in a dump with --disable-triggers, leaves it to fire at the origin only.
 	is($where->safe_psql($database, q{SELECT string_agg(DISTINCT tgenabled::text, '') FROM pg_trigger WHERE tgname = '~seal_subject'}),
-		$name eq 'two steps' ? 'AO' : 'A', "$name: when the trigger fires");
+		'A', "$name: the trigger always fires");
 	is(as_role($where, 'lab_app', <<'SQL', database => $database), "52\nagain|again", "$name: goes on, with the same subjects");
 BEGIN;
 INSERT INTO result (patient_id, at, value) SELECT id, '2024-02-02', 'again' FROM patient WHERE name = 'CANARY-name-9';
