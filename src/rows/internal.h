@@ -156,8 +156,30 @@ typedef struct ResealProgress
 	BlockNumber pages;			/* how many there were at the beginning */
 } ResealProgress;
 
+/* One kind of knowledge about tables. */
+#define KNOWN_OTHERS	2
+typedef struct KnownTable
+{
+	Oid			relation;
+	Oid			others[KNOWN_OTHERS];	/* tables whose changes concern it; InvalidOid: none */
+	uint64		ring;			/* ring_stamp() then */
+	MemoryContext context;		/* holds what is known */
+	void	   *what;
+} KnownTable;
+
+typedef struct KnownTables
+{
+	const char *name;
+	void	   *(*read) (Relation relation, Oid others[KNOWN_OTHERS]);	/* in the current context; NULL: nothing to know */
+	struct HTAB *cache;			/* of KnownTable; these two belong to known.c */
+	KnownTable *last;			/* of the last row; NULL when that must be looked up */
+} KnownTables;
+
+/* known.c */
+extern void known_init(void);
+extern void *known_of(KnownTables *tables, Relation relation);
+
 /* watched.c */
-extern void watched_init(void);
 extern Oid	watch_function(void);
 extern Oid	watch_logical_relation(Relation relation);
 extern char *watch_relation_name(Oid relation);
@@ -186,7 +208,6 @@ extern bool row_changes(bool *changed, const Watched *watched, TupleTableSlot *o
 extern void watch_init(void);
 
 /* protected.c */
-extern void protected_init(void);
 extern Oid	protection_relation(Oid relation);
 extern bool protection_copy(RingProtection *copy, Oid relation);
 extern Protected *protected_of(Relation relation);

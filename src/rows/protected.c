@@ -2,35 +2,16 @@
  * protected.c
  *		What must be known of a protected table to seal a row of it.
  *
- * Floor 5.  Kept until the table or the ring changes; the lock of the query that
- * writes keeps it true meanwhile.  A partition is protected by what protects its
- * topmost ancestor; columns are found by their names, which are the same there.
+ * Floor 5.  A partition is protected by what protects its topmost ancestor;
+ * columns are found by their names, which are the same there.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
 #include "rows/internal.h"
 
-#include "access/xact.h"
 #include "catalog/partition.h"
 #include "utils/builtins.h"
-#include "utils/catcache.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-
-/* A table in the cache. */
-typedef struct Known
-{
-	Oid			relation;
-	Protected  *protected;
-	uint64		ring;			/* ring_stamp() then */
-} Known;
-
-static HTAB *cache = NULL;
-static Known *last = NULL;		/* of the last row; NULL when that must be looked up */
-static uint64 changes = 0;		/* how many there were that an entry may not know of */
-static List *outdated = NIL;	/* contexts, in use until the end of the transaction */
 
 /* ----------
  * Which table
@@ -160,111 +141,19 @@ read_protection(Protected *protected, Relation relation)
 	read_key(protected, relation);
 }
 
-/* read_table: everything, in a context of its own. */
-static Protected *
-read_table(Relation relation, Oid logical)
+/* read_table: everything; NULL when nothing protects the table. */
+static void *
+read_table(Relation relation, Oid others[KNOWN_OTHERS])
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgseal protected table", ALLOCSET_SMALL_SIZES);
-	MemoryContext before = MemoryContextSwitchTo(context);
-	Protected  *protected = palloc0(sizeof(Protected));
-
-	protected->context = context;
-	protected->logical = logical;
-	read_protection(protected, relation);
-	MemoryContextSwitchTo(before);
-	MemoryContextSetParent(context, CacheMemoryContext);
-	return protected;
-}
-
-/* ----------
- * Keeping it
- * ----------
- */
-
-/* keep_until_end: of the transaction; a trigger that is running may use it. */
-static void
-keep_until_end(const Protected *protected)
-{
-	MemoryContext before = MemoryContextSwitchTo(CacheMemoryContext);
-
-	outdated = lappend(outdated, protected->context);
-	MemoryContextSwitchTo(before);
-}
-
-/* forget: an entry of the cache. */
-static void
-forget(Known *known)
-{
-	keep_until_end(known->protected);
-	hash_search(cache, &known->relation, HASH_REMOVE, NULL);
-	last = NULL;
-}
-
-/* forget_relation: relcache callback. */
-static void
-forget_relation(Datum arg, Oid relation)
-{
-	HASH_SEQ_STATUS status;
-	Known	   *known;
-
-	changes++;
-	hash_seq_init(&status, cache);
-	while ((known = hash_seq_search(&status)) != NULL)
-		if (!OidIsValid(relation) || known->relation == relation || known->protected->logical == relation)
-			forget(known);
-}
-
-/* free_outdated: XactCallback; no trigger is running any more. */
-static void
-free_outdated(XactEvent event, void *arg)
-{
-	ListCell   *cell;
-
-	if (outdated == NIL || event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
-		event == XACT_EVENT_PRE_PREPARE)
-		return;
-	foreach(cell, outdated)
-		MemoryContextDelete(lfirst(cell));
-	list_free(outdated);
-	outdated = NIL;
-}
-
-/* start_cache: on the first use. */
-static void
-start_cache(void)
-{
-	HASHCTL		info = {.keysize = sizeof(Oid), .entrysize = sizeof(Known)};
-
-	if (CacheMemoryContext == NULL)
-		CreateCacheMemoryContext();
-	info.hcxt = CacheMemoryContext;
-	cache = hash_create("pgseal protected tables", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
-}
-
-/* learn: read a table, and keep that unless it may have changed meanwhile. */
-static Protected *
-learn(Relation relation)
-{
-	Oid			oid = RelationGetRelid(relation);
-	Oid			logical = protection_relation(oid);
-	uint64		before = changes;
+	Oid			logical = protection_relation(RelationGetRelid(relation));
 	Protected  *protected;
-	uint64		ring;
-	bool		found;
 
 	if (!OidIsValid(logical))
 		return NULL;
-	ring = ring_stamp();
-	protected = read_table(relation, logical);
-	if (changes != before || ring != ring_stamp())
-	{
-		keep_until_end(protected);
-		return protected;
-	}
-	last = hash_search(cache, &oid, HASH_ENTER, &found);
-	last->protected = protected;
-	last->ring = ring;
+	protected = palloc0(sizeof(Protected));
+	protected->context = CurrentMemoryContext;
+	protected->logical = others[0] = logical;
+	read_protection(protected, relation);
 	return protected;
 }
 
@@ -278,20 +167,7 @@ learn(Relation relation)
 Protected *
 protected_of(Relation relation)
 {
-	Oid			oid = RelationGetRelid(relation);
-	uint64		ring = ring_stamp();
+	static KnownTables tables = {.name = "pgseal protected tables",.read = read_table};
 
-	if (cache == NULL)
-		start_cache();
-	if (last == NULL || last->relation != oid)
-		last = hash_search(cache, &oid, HASH_FIND, NULL);
-	if (last != NULL && last->ring != ring)
-		forget(last);
-	return last != NULL ? last->protected : learn(relation);
-}
-
-void
-protected_init(void)
-{
-	RegisterXactCallback(free_outdated, NULL);
+	return known_of(&tables, relation);
 }

@@ -311,11 +311,10 @@ watch_init(void)
 void
 rows_init(void)
 {
-	watched_init();
+	known_init();
 	change_init();
 	pending_init();
 	watch_init();
-	protected_init();
 	follow_init();
 	security_init();
 }

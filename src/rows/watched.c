@@ -2,8 +2,7 @@
  * watched.c
  *		What the audit trigger must know of its table.
  *
- * Floor 5.  Kept until the table, its schema or the ring changes; the lock of
- * the query that writes keeps it true meanwhile.
+ * Floor 5.  Read once, and kept as long as it is true: known.c.
  *
  * SPDX-License-Identifier: PostgreSQL
  *------------------------------------------------------------------------*/
@@ -11,7 +10,6 @@
 
 #include "access/genam.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -19,9 +17,6 @@
 #include "keys/keys.h"
 #include "types/types.h"
 #include "utils/builtins.h"
-#include "utils/catcache.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -29,19 +24,6 @@
 
 #define WATCH_FUNCTION		"audit"
 #define CHANGE_TABLE		"audit_change"
-
-/* A table in the cache. */
-typedef struct Known
-{
-	Oid			relation;
-	Watched    *watched;
-	uint64		ring;			/* ring_stamp() then: the names of keys, what is protected */
-} Known;
-
-static HTAB *cache = NULL;
-static Known *last = NULL;		/* of the last row; NULL when that must be looked up */
-static uint64 changes = 0;		/* how many there were that an entry may not know of */
-static List *outdated = NIL;	/* contexts, in use until the end of the transaction */
 
 /* watch_function: OID of seal.audit(); InvalidOid when there is none. */
 Oid
@@ -310,15 +292,13 @@ read_log_table(Watched *watched)
 	table_close(table, AccessShareLock);
 }
 
-/* read_table: everything, in a context of its own. */
-static Watched *
-read_table(Relation relation)
+/* read_table: everything. */
+static void *
+read_table(Relation relation, Oid others[KNOWN_OTHERS])
 {
-	MemoryContext context = AllocSetContextCreate(CacheMemoryContext, "pgseal watched table", ALLOCSET_SMALL_SIZES);
-	MemoryContext before = MemoryContextSwitchTo(context);
 	Watched    *watched = palloc0(sizeof(Watched));
 
-	watched->context = context;
+	watched->context = CurrentMemoryContext;
 	watched->logical = watch_logical_relation(relation);
 	watched->relation = CStringGetTextDatum(watch_relation_name(watched->logical));
 	watched->is_partition = watched->logical != RelationGetRelid(relation);
@@ -328,105 +308,8 @@ read_table(Relation relation)
 	read_log_table(watched);
 	read_columns(watched, RelationGetDescr(relation));
 	read_row_key(watched, relation);
-	MemoryContextSwitchTo(before);
-	return watched;
-}
-
-/* keep_until_end: of the transaction; a trigger that is running may use it. */
-static void
-keep_until_end(const Watched *watched)
-{
-	MemoryContext before = MemoryContextSwitchTo(CacheMemoryContext);
-
-	outdated = lappend(outdated, watched->context);
-	MemoryContextSwitchTo(before);
-}
-
-/* forget: an entry of the cache. */
-static void
-forget(Known *known)
-{
-	keep_until_end(known->watched);
-	hash_search(cache, &known->relation, HASH_REMOVE, NULL);
-	last = NULL;
-}
-
-/* concerns: does a change of a relation make what is known of a table untrue? */
-static bool
-concerns(Oid relation, const Known *known)
-{
-	return !OidIsValid(relation) || known->relation == relation ||
-		known->watched->logical == relation || known->watched->change_table == relation;
-}
-
-/* forget_relation: relcache callback. */
-static void
-forget_relation(Datum arg, Oid relation)
-{
-	HASH_SEQ_STATUS status;
-	Known	   *known;
-
-	changes++;
-	hash_seq_init(&status, cache);
-	while ((known = hash_seq_search(&status)) != NULL)
-		if (concerns(relation, known))
-			forget(known);
-}
-
-/* forget_all: syscache callback of schemas, which have names, too. */
-static void
-forget_all(Datum arg, int cache_id, uint32 hash)
-{
-	forget_relation(arg, InvalidOid);
-}
-
-/* free_outdated: XactCallback; no trigger is running any more. */
-static void
-free_outdated(XactEvent event, void *arg)
-{
-	ListCell   *cell;
-
-	if (outdated == NIL || event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
-		event == XACT_EVENT_PRE_PREPARE)
-		return;
-	foreach(cell, outdated)
-		MemoryContextDelete(lfirst(cell));
-	list_free(outdated);
-	outdated = NIL;
-}
-
-/* start_cache: on the first use. */
-static void
-start_cache(void)
-{
-	HASHCTL		info = {.keysize = sizeof(Oid), .entrysize = sizeof(Known)};
-
-	if (CacheMemoryContext == NULL)
-		CreateCacheMemoryContext();
-	info.hcxt = CacheMemoryContext;
-	cache = hash_create("pgseal watched tables", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
-	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_all, (Datum) 0);
-}
-
-/* learn: read a table, and keep that unless it may have changed meanwhile. */
-static Watched *
-learn(Relation relation)
-{
-	Oid			oid = RelationGetRelid(relation);
-	uint64		before = changes;
-	uint64		ring = ring_stamp();
-	Watched    *watched = read_table(relation);
-	bool		found;
-
-	if (changes != before)
-	{
-		keep_until_end(watched);
-		return watched;
-	}
-	last = hash_search(cache, &oid, HASH_ENTER, &found);
-	last->watched = watched;
-	last->ring = ring;
+	others[0] = watched->logical;
+	others[1] = watched->change_table;
 	return watched;
 }
 
@@ -439,20 +322,7 @@ learn(Relation relation)
 Watched *
 watched_of(Relation relation)
 {
-	Oid			oid = RelationGetRelid(relation);
-	uint64		ring = ring_stamp();
+	static KnownTables tables = {.name = "pgseal watched tables",.read = read_table};
 
-	if (cache == NULL)
-		start_cache();
-	if (last == NULL || last->relation != oid)
-		last = hash_search(cache, &oid, HASH_FIND, NULL);
-	if (last != NULL && last->ring != ring)
-		forget(last);
-	return last != NULL ? last->watched : learn(relation);
-}
-
-void
-watched_init(void)
-{
-	RegisterXactCallback(free_outdated, NULL);
+	return known_of(&tables, relation);
 }
