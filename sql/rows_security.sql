@@ -92,6 +92,10 @@ SELECT outcome('INSERT INTO visit VALUES (20, 1, ''new'')') AS own, outcome('INS
   outcome('INSERT INTO visit_0 VALUES (22, 1, ''new'')') AS own, outcome('INSERT INTO visit_1 VALUES (22, 3, ''new'')') AS others;
 SELECT outcome('UPDATE visit SET note = ''changed''') AS own, outcome('UPDATE visit SET note = ''changed'' WHERE patient = 3') AS others,
   outcome('UPDATE visit SET patient = 3 WHERE id = 20') AS away, outcome('UPDATE visit SET patient = 2 WHERE id = 20') AS between_own;
+-- rows without a sealed value: row security alone decides
+SELECT outcome('INSERT INTO visit (id, patient) VALUES (24, 1)') AS own, outcome('INSERT INTO visit (id, patient) VALUES (24, 3)') AS others,
+  outcome('UPDATE visit SET patient = 3 WHERE id = 24') AS away, outcome('UPDATE visit SET patient = 2 WHERE id = 24') AS between_own,
+  outcome('INSERT INTO visit_1 (id, patient) VALUES (24, 3)') AS partition;
 SELECT outcome('DELETE FROM visit WHERE patient = 3') AS others, outcome('DELETE FROM visit WHERE id = 20') AS own;
 SELECT outcome('SELECT FROM patient WHERE id IN (2, 3) FOR UPDATE') AS locked, outcome('SELECT FROM patient WHERE id = 3 FOR SHARE') AS others;
 INSERT INTO visit VALUES (23, 1, 'told') RETURNING id, patient, note::text;
