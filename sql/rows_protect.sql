@@ -275,6 +275,9 @@ SELECT relation_name, subject_column, columns, complete FROM seal.protection ORD
 SET ROLE regress_prot_owner;
 -- what it needs stays
 ALTER TABLE patients ALTER COLUMN number TYPE numeric;
+ALTER TABLE patients ALTER COLUMN number TYPE bigint USING number + 1;
+ALTER TABLE patients ADD COLUMN spare integer, ALTER COLUMN number TYPE bigint USING (spare);
+ALTER TABLE patients ALTER number TYPE integer USING (number);
 ALTER TABLE patients DROP COLUMN number CASCADE;
 ALTER TABLE patients DROP CONSTRAINT patient_pkey;
 DROP TRIGGER "~seal_subject" ON patients;

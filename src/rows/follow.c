@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -790,6 +791,50 @@ settle_command(void)
 		settle(done);
 }
 
+/* says_other: does USING make other values of a column, than the same in another type? */
+static bool
+says_other(const AlterTableCmd *command)
+{
+	const ColumnRef *same = (const ColumnRef *) castNode(ColumnDef, command->def)->raw_default;
+
+	if (same == NULL)
+		return false;
+	return !IsA(same, ColumnRef) || list_length(same->fields) != 1 || !IsA(linitial(same->fields), String) ||
+		strcmp(strVal(linitial(same->fields)), command->name) != 0;
+}
+
+/* check_using: a row is rewritten without our trigger: what tells it and its subject stays the same.  0A000 */
+static void
+check_using(const AlterTableStmt *statement)
+{
+	Oid			table = RangeVarGetRelid(statement->relation, NoLock, true);
+	Oid			logical = OidIsValid(table) ? protection_relation(table) : InvalidOid;
+	RingProtection ring;
+	Relation	relation;
+	ListCell   *cell;
+
+	if (!OidIsValid(logical) || !protection_copy(&ring, logical))
+		return;
+	relation = table_open(table, AccessShareLock);
+	foreach(cell, statement->cmds)
+	{
+		const AlterTableCmd *command = lfirst(cell);
+
+		if (command->subtype == AT_AlterColumnType && says_other(command) &&
+			(namestrcmp(&ring.subject_column, command->name) == 0 || is_key_column(relation, command->name)))
+			error_raise(SEAL_E_PLACE_RETYPED, command->name);
+	}
+	table_close(relation, AccessShareLock);
+}
+
+/* check_command: what would be done behind the trigger. */
+static void
+check_command(const Node *command)
+{
+	if (IsA(command, AlterTableStmt) && !at_work && !creating_extension && seal_in_database())
+		check_using((const AlterTableStmt *) command);
+}
+
 /* follow_command: ProcessUtility_hook; commands run inside of one another. */
 static void
 follow_command(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
@@ -799,6 +844,7 @@ follow_command(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	List	   *outer = happened;
 	LocalTransactionId transaction = compat_local_xid();
 
+	check_command(pstmt->utilityStmt);
 	happened = NIL;
 	PG_TRY();
 	{
