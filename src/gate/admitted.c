@@ -263,6 +263,7 @@ gate_sees_all(Oid relation)
 	{
 		stamp = rights_stamp();
 		seen_relation = relation;
+		seen_stamp = 0;			/* an error leaves no answer about another table */
 		seen_all = look(relation);
 		seen_stamp = stamp;
 	}
@@ -436,13 +437,14 @@ answer(Answered *answered, const char *subject_type, Oid type)
 {
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "pgseal admitted", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(work);
+	uint64		stamp = current_stamp();	/* before reading: news from now on counts */
 	List	   *externals = gate_admitted(subject_type);
 
 	answered->array = NULL;
 	MemoryContextReset(answered->context);
 	MemoryContextSwitchTo(answered->context);
 	answered->array = array_of(externals, type);
-	answered->stamp = current_stamp();
+	answered->stamp = stamp;
 	answered->statement = GetCurrentStatementStartTimestamp();
 	namestrcpy(&answered->subject_type, subject_type);
 	MemoryContextSwitchTo(old);
