@@ -36,7 +36,7 @@ static const char report_query[] =
 "          FROM seal.audit_entry"
 "          WHERE (subject OPERATOR(pg_catalog.=) $1 AND subject IS NOT NULL"
 "                 OR subjects OPERATOR(pg_catalog.@>) $2 AND subjects IS NOT NULL)"
-"            AND what IS DISTINCT FROM 'access_report') AS entries"
+"            AND (what IS NULL OR what OPERATOR(pg_catalog.<>) 'access_report')) AS entries"
 "    LEFT JOIN LATERAL pg_catalog.unnest(keys) AS key ON true"
 "  GROUP BY start, statement, kind, purpose, login_role, role, actor"
 "  ORDER BY 1, 2";

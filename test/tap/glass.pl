@@ -191,6 +191,11 @@ is(as_role($node, 'auditor', q{SELECT string_agg(concat_ws(' ', action, outcome,
 	'break_glass ok doctor, open ok doctor {clinical}, open ok doctor {clinical}, break_glass ok auditor, open ok doctor {clinical}, open ok lab_app {clinical}',
 	'who saw a patient, when and why, from single reads and from scans');
 like(error_of($node, 'doctor', q{SELECT * FROM seal.access_report('patient', 'CANARYid5')}), qr/^42501: permission denied for function access_report/, 'is for whom may execute it');
+sql('CREATE SCHEMA trap AUTHORIZATION auditor');
+as_role($node, 'auditor', qq{CREATE FUNCTION trap.run(text, text) RETURNS boolean LANGUAGE plpgsql AS \$\$ BEGIN RAISE EXCEPTION 'run as %', current_user; END \$\$;}
+	. join '', map { "CREATE OPERATOR trap.$_ (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.run);" } '=', '<>', '<', '>', '||', '~~');
+is(as_role($node, 'auditor', q{SET search_path = trap, pg_catalog; SELECT count(*) > 0 FROM seal.access_report('patient', 'CANARYid5')}), 't',
+	'no operator of the caller runs with the rights of the owner of the log');
 sql('SELECT seal.checkpoint()');
 cmp_ok(sql("SELECT count(*) FROM seal.audit_entry WHERE what = 'access_report' AND login_role = 'auditor' AND subject = $number{5}"), '>', 0, 'and asking is recorded');
 
