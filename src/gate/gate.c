@@ -215,12 +215,12 @@ gate_seal_subject(uint32 key_id, uint64 subject)
 }
 
 SealKey *
-gate_reseal_open(uint32 key_id, uint16 version, uint64 subject)
+gate_reseal_open(uint32 key_id, uint16 version, uint64 subject, bool is_new)
 {
 	SealError	error;
 
 	refuse_restricted(key_id, verb_name(VERB_SEAL));
-	error = ask(key_id, VERB_SEAL, subject != 0 ? subject : ANY_SUBJECT);
+	error = ask(key_id, VERB_SEAL, subject == 0 && is_new ? ANY_SUBJECT : subject);
 	if (unlikely(error != SEAL_OK))
 		refuse_for(error, key_id, verb_name(VERB_SEAL), subject);
 	return lend_for(key_id, version, verb_name(VERB_SEAL), subject);

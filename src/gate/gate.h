@@ -40,10 +40,12 @@ extern SealKey *gate_seal_subject(uint32 key_id, uint64 subject);
 
 /*
  * A version of a key, for opening a value that is sealed again at once, for the
- * same subject or another; subject 0: nobody's.  Needs what sealing needs, and is
- * not recorded: what is opened goes nowhere.  42501, 55000, XX001.
+ * same subject or another; subject 0: nobody's.  Needs what sealing needs; for
+ * nobody's value scope all, unless it is new: of this transaction.  Else who is
+ * admitted to one subject could make any such value that subject's, and open it.
+ * Not recorded: what is opened goes nowhere.  42501, 55000, XX001.
  */
-extern SealKey *gate_reseal_open(uint32 key_id, uint16 version, uint64 subject);
+extern SealKey *gate_reseal_open(uint32 key_id, uint16 version, uint64 subject, bool is_new);
 
 /*
  * A version of a key, for opening a value of a subject; needs verb reveal, of

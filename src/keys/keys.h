@@ -186,6 +186,7 @@ extern uint16 sealkey_version(const SealKey *key);
 extern void sealkey_secret(unsigned char secret[SECRET_BYTES], const SealKey *key, const char *label,
 						   const char *context);
 extern const AeadSubkey *sealkey_next_nonce(unsigned char nonce[NONCE_BYTES], SealKey *key);
+extern bool nonce_is_new(const unsigned char nonce[NONCE_BYTES]);
 extern const AeadSubkey *sealkey_subkey(const unsigned char prefix[NONCE_PREFIX_BYTES], SealKey *key);
 extern const HmacKey *sealkey_token(const SealKey *key);
 extern void sealkey_context(unsigned char context[ENVELOPE_CONTEXT_BYTES], SealKey *key,

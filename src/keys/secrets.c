@@ -61,6 +61,17 @@ struct VersionKey
 	unsigned char prefix[NONCE_PREFIX_BYTES];
 };
 
+#define BEGUN_PREFIXES	256		/* power of 2 */
+
+/* The last prefixes that this transaction began, of all keys. */
+static struct
+{
+	int			pid;
+	LocalTransactionId xid;
+	uint64		count;
+	unsigned char prefixes[BEGUN_PREFIXES][NONCE_PREFIX_BYTES];
+}			begun;
+
 typedef struct Chunk
 {
 	struct Chunk *next;
@@ -489,11 +500,42 @@ sealkey_secret(unsigned char secret[SECRET_BYTES], const SealKey *key, const cha
 				  key->base->key.data_key);
 }
 
+/* note_prefix: what it begins is of this transaction. */
+static void
+note_prefix(const unsigned char prefix[NONCE_PREFIX_BYTES], LocalTransactionId xid)
+{
+	if (begun.pid != MyProcPid || begun.xid != xid)
+		begun.count = 0;
+	begun.pid = MyProcPid;
+	begun.xid = xid;
+	memcpy(begun.prefixes[begun.count++ & (BEGUN_PREFIXES - 1)], prefix, NONCE_PREFIX_BYTES);
+}
+
+/*
+ * nonce_is_new
+ *		Was a value with this nonce sealed by this transaction?
+ *
+ * Says no, too, of one that many commands of this transaction came after.
+ */
+bool
+nonce_is_new(const unsigned char nonce[NONCE_BYTES])
+{
+	uint64		kept = Min(begun.count, BEGUN_PREFIXES);
+
+	if (begun.pid != MyProcPid || begun.xid != compat_local_xid())
+		return false;
+	for (uint64 i = 1; i <= kept; i++)
+		if (memcmp(begun.prefixes[(begun.count - i) & (BEGUN_PREFIXES - 1)], nonce, NONCE_PREFIX_BYTES) == 0)
+			return true;
+	return false;
+}
+
 /* start_prefix: a new nonce prefix, straight from the kernel, for this command. */
 static void
 start_prefix(VersionKey *base, LocalTransactionId xid, CommandId command)
 {
 	randombytes_buf(base->prefix, sizeof(base->prefix));
+	note_prefix(base->prefix, xid);
 	base->sealing_xid = xid;
 	base->sealing_command = command;
 	base->sealing_pid = MyProcPid;

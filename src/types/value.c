@@ -392,6 +392,14 @@ value_fits(const Envelope *envelope, uint64 subject, const char *place, size_t p
 		is_at(envelope, key, place, place_len);
 }
 
+/* resealing_key: that opens an envelope which is sealed again at once. */
+static SealKey *
+resealing_key(const Envelope *envelope)
+{
+	return gate_reseal_open(envelope->key_id, envelope->key_version, envelope->subject,
+							nonce_is_new(envelope->nonce));
+}
+
 /*
  * value_move
  *		Open an envelope and seal what it holds for a subject and a place.
@@ -410,8 +418,7 @@ value_move(const Envelope *envelope, int32 typmod, uint64 subject, const char *p
 	PlainBytes	payload;
 
 	value_check_key(type, envelope, typmod);
-	value_open(&payload, envelope,
-			   gate_reseal_open(envelope->key_id, envelope->key_version, envelope->subject));
+	value_open(&payload, envelope, resealing_key(envelope));
 	return seal_for(type, &payload, typmod, subject != 0 ? &cell : NULL);
 }
 
@@ -420,8 +427,7 @@ bool
 value_opens(const Envelope *envelope)
 {
 	PlainBytes	payload;
-	bool		opened = open_payload(&payload, envelope,
-									  gate_reseal_open(envelope->key_id, envelope->key_version, envelope->subject));
+	bool		opened = open_payload(&payload, envelope, resealing_key(envelope));
 
 	plain_wipe(&payload);
 	return opened;

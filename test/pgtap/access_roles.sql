@@ -35,6 +35,9 @@ GRANT ALL ON patient TO PUBLIC;
 SELECT seal.protect('patient', 'id', 'patient') IS NULL AS protected \gset
 SELECT seal.create_revealing_view('patient') IS NOT NULL AS revealed \gset
 GRANT ALL ON patient_revealed TO PUBLIC;
+CREATE TABLE letter (id bigint PRIMARY KEY, body sealed_text(clinical));
+GRANT ALL ON letter TO PUBLIC;
+INSERT INTO letter VALUES (1, 'letter of nobody');
 INSERT INTO patient SELECT i, 'north', 'name ' || i, 'note ' || i FROM generate_series(1, 9) i;
 
 -- Prepared once, asked in every role: a plan keeps no right.
@@ -108,6 +111,22 @@ SELECT is_empty($$ EXECUTE found('name 4') $$, 'and nobody else');
 SELECT results_eq('EXECUTE written(3)', 'VALUES (3::bigint)', 'writes about them');
 SELECT is_empty('EXECUTE written(4)', 'and about nobody else');
 SELECT results_eq($$ SELECT unnest(seal.admitted('patient', NULL::bigint)) ORDER BY 1 $$, '{2,3}'::bigint[], 'seal.admitted() lists them');
+
+-- A value of nobody does not become that of somebody he is admitted to --------------
+
+SELECT throws_ok('SELECT seal.reveal(body) FROM letter', '42501', :denied_clinical, 'a value of nobody needs scope all');
+SELECT throws_ok('UPDATE patient SET note = (SELECT body FROM letter) WHERE id = 3', '42501', :denied_clinical, 'also to be made that of a patient');
+SELECT body AS envelope FROM letter \gset
+PREPARE pasted(text) AS UPDATE patient SET note = $1::sealed_text WHERE id = 3;
+SELECT throws_ok(format('EXECUTE pasted(%L)', :'envelope'), '42501', :denied_clinical, 'also pasted');
+SELECT throws_ok($$ WITH moved AS (DELETE FROM letter RETURNING body) UPDATE patient SET note = body FROM moved WHERE patient.id = 3 $$,
+  '42501', :denied_clinical, 'also taken out of its table by the same statement');
+SELECT results_eq('EXECUTE opened(3)', $$ VALUES ('changed') $$, 'and is not');
+BEGIN;
+INSERT INTO letter VALUES (2, 'letter of today');
+UPDATE patient SET note = (SELECT body FROM letter WHERE id = 2) WHERE id = 3;
+SELECT results_eq('EXECUTE opened(3)', $$ VALUES ('letter of today') $$, 'what he sealed in the same transaction does');
+ROLLBACK;
 SELECT results_eq($$ SELECT unnest(seal.admitted('patient', NULL::text)) ORDER BY 1 $$, '{2,3}'::text[], 'in any type a subject column has');
 SELECT is(seal.admitted('employee', NULL::bigint), '{}'::bigint[], 'of their type alone');
 SELECT throws_ok($$ SELECT seal.admitted('patient', NULL::date) $$, '42804', 'a subject has no id of type date', 'a subject column has no other type');
