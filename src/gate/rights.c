@@ -182,7 +182,13 @@ rights_demand(uint32 key_id)
 	return answer->key_id == key_id ? answer->demands : demands(key_id);
 }
 
-/* rights_refresh: closures of the roles of now.  The ring must be verified; an unverified one has no grants. */
+/*
+ * rights_refresh
+ *		Closures of the roles of now.
+ *
+ * The ring must be verified.  One that came since is looked at first: it has no
+ * grants until then, and that answer would stay.
+ */
 void
 rights_refresh(void)
 {
@@ -191,7 +197,10 @@ rights_refresh(void)
 	uint64		stamp = ring_stamp();
 
 	if (unlikely(role != asked_role || login != asked_login || stamp != asked_stamp))
-		ask_about(role, login, stamp);
+	{
+		(void) ring_verify();
+		ask_about(role, login, ring_stamp());
+	}
 }
 
 /* rights_stamp: another number for other closures, and for another ring; after rights_refresh(). */
