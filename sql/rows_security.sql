@@ -99,6 +99,8 @@ SELECT outcome('INSERT INTO visit (id, patient) VALUES (24, 1)') AS own, outcome
 SELECT outcome('DELETE FROM visit WHERE patient = 3') AS others, outcome('DELETE FROM visit WHERE id = 20') AS own;
 SELECT outcome('SELECT FROM patient WHERE id IN (2, 3) FOR UPDATE') AS locked, outcome('SELECT FROM patient WHERE id = 3 FOR SHARE') AS others;
 INSERT INTO visit VALUES (23, 1, 'told') RETURNING id, patient, note::text;
+-- a constant of a plan that an earlier transaction made is sealed when it is written
+PREPARE constant AS INSERT INTO visit VALUES (25, 1, 'constant') RETURNING note::text;
 -- a conflict with a row that is not there for the role
 SELECT outcome('INSERT INTO patient VALUES (1, ''c'', ''x'') ON CONFLICT (id) DO UPDATE SET ward = excluded.ward') AS own,
   outcome('INSERT INTO patient VALUES (3, ''c'', ''x'') ON CONFLICT (id) DO UPDATE SET ward = excluded.ward') AS others,
@@ -110,6 +112,19 @@ SELECT outcome('MERGE INTO patient p USING (VALUES (1), (2)) AS v (id) ON p.id =
 -- row security says nothing about TRUNCATE: who has that privilege empties the table
 SELECT outcome('TRUNCATE visit') AS truncated;
 ROLLBACK;
+EXECUTE constant;
+CREATE FUNCTION pg_temp.write() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  written text;
+BEGIN
+  DELETE FROM visit WHERE id = 25;
+  INSERT INTO visit VALUES (25, 2, 'from a function') RETURNING note INTO written;
+  RETURN written;
+END $$;
+SELECT pg_temp.write() LIKE 'seal1:%' AS t;
+SELECT pg_temp.write() LIKE 'seal1:%' AS t;
+DELETE FROM visit WHERE id = 25 RETURNING note::text;
+DROP FUNCTION pg_temp.write();
 COPY (SELECT id, name FROM patient_revealed ORDER BY id) TO STDOUT;
 COPY (SELECT id FROM patient ORDER BY id) TO STDOUT;
 COPY visit (id, patient) TO STDOUT;
