@@ -53,11 +53,20 @@ forget_table(Datum arg, Oid relid)
 		stale = true;
 }
 
-/* end_transaction: subjects that were made are there for all now, or were never there. */
+/*
+ * end_transaction
+ *		Subjects that were made are there for all now, or were never there, or
+ *		nobody knows: of a transaction that was prepared.
+ *
+ * Before its end nothing is certain: a commit can still fail.
+ */
 static void
 end_transaction(XactEvent event, void *arg)
 {
-	if (made && (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT))
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
+		event == XACT_EVENT_PRE_PREPARE)
+		return;
+	if (made && event != XACT_EVENT_COMMIT && event != XACT_EVENT_PARALLEL_COMMIT)
 		stale = true;
 	made = false;
 }
