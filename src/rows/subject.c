@@ -138,7 +138,7 @@ same_bytes(Datum a, Datum b)
 	return VARSIZE_ANY(left) == VARSIZE_ANY(right) && memcmp(left, right, VARSIZE_ANY(left)) == 0;
 }
 
-/* is_unchanged: has the row had this value already? */
+/* is_unchanged: has the row had this value already?  A trigger may have fetched it where that matters, in a row that moves. */
 static bool
 is_unchanged(Written *written, const ProtectedColumn *column, Datum value)
 {
@@ -148,7 +148,9 @@ is_unchanged(Written *written, const ProtectedColumn *column, Datum value)
 	if (!written->is_update)
 		return false;
 	before = slot_getattr(written->old.slot, column->attribute, &null);
-	return !null && same_bytes(before, value);
+	if (null || same_bytes(before, value))
+		return !null;
+	return !written->same_place && datum_image_eq(before, value, false, -1);
 }
 
 /* give: a column gets another value. */
